@@ -1,0 +1,1 @@
+"""Compute on data that you are not allowed to see."""
