@@ -1,0 +1,160 @@
+"""This module holds code as data: source, parameters, and the policies under which it may run and answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import msgspec
+
+from syft.errors import InvalidInput
+from syft.model.uid import UID
+
+MAX_SOURCE = 256 * 1024
+MAX_PARAMETERS = 100
+
+
+class MustBe(msgspec.Struct, frozen=True, tag="must_be"):
+    """This parameter takes exactly this object.
+
+    Args:
+        object_uid: the object.
+        label: "asset of dataset", as it was when the function was made; for display only.
+    """
+
+    object_uid: UID
+    label: str = ""
+
+
+class Constant(msgspec.Struct, frozen=True, tag="constant"):
+    """This parameter is filled in by the node; the caller does not pass it.
+
+    Args:
+        value: encoded, in canonical form.
+        text: how the value reads, for the reviewer.
+    """
+
+    value: bytes
+    text: str
+
+
+class OfType(msgspec.Struct, frozen=True, tag="of_type"):
+    """This parameter takes a value of the caller's own.
+
+    Args:
+        type_name: one of str, float, int, bool, dict, list, set, tuple.
+    """
+
+    type_name: str
+
+
+Rule = MustBe | Constant | OfType
+
+
+class InputPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a code may be run on: one rule a parameter. A parameter without a rule takes nothing.
+
+    Args:
+        kind: "empty", "exact" or "mixed", as the person named it; the rules decide.
+        rules: by parameter name.
+    """
+
+    kind: str = "empty"
+    rules: dict[str, Rule] = {}
+
+    @property
+    def objects(self) -> dict[str, MustBe]:
+        """The parameters that take an object, with that object."""
+        return {name: rule for name, rule in self.rules.items() if isinstance(rule, MustBe)}
+
+
+class OutputPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """How many results of a code may leave under one approval.
+
+    Args:
+        limit: at least 1.
+    """
+
+    limit: int = 1
+
+    def __post_init__(self) -> None:
+        if self.limit < 1:
+            raise InvalidInput("An output policy lets at least one result out; its limit must be 1 or more.")
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter of a function.
+
+    Args:
+        name: as written.
+        has_default: whether it may be left out.
+        annotation: as written, or empty.
+    """
+
+    name: str
+    has_default: bool = False
+    annotation: str = ""
+
+
+class Mode(Enum):
+    """What a run may see, and so who may see what comes of it."""
+
+    PRIVATE = "private"
+    MOCK = "mock"
+
+
+class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as its author hands it in.
+
+    Args:
+        name: of the function.
+        source: self-contained Python, decorators taken off.
+        parameters: in order, without `datasite`.
+        uses_datasite: whether the function takes the `datasite` object.
+        input_policy: what it may be run on.
+        output_policy: how often its result may leave.
+        renamed: policy input name to parameter name, where the author's names differ and only one reading is possible.
+        nested: names of the functions it launches as jobs.
+        pool: the worker pool it wants to run in.
+        share_results_with_owners: whether the owners of its inputs may read its results.
+    """
+
+    name: str
+    source: str
+    parameters: tuple[Parameter, ...] = ()
+    uses_datasite: bool = False
+    input_policy: InputPolicy = InputPolicy()
+    output_policy: OutputPolicy = OutputPolicy()
+    renamed: dict[str, str] = {}
+    nested: tuple[str, ...] = ()
+    pool: str = "default-pool"
+    share_results_with_owners: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InvalidInput(f"'{self.name[:50]}' is not a valid Python name for a function.")
+        if len(self.source) > MAX_SOURCE:
+            raise InvalidInput(f"The source of '{self.name}' is longer than {MAX_SOURCE // 1024} KiB.")
+        if len(self.parameters) > MAX_PARAMETERS:
+            raise InvalidInput(f"'{self.name}' has more than {MAX_PARAMETERS} parameters.")
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """A submitted function as the node keeps it.
+
+    Args:
+        uid: the code's own.
+        owner_uid: its author.
+        digest: BLAKE3 over everything in `submission`, 64 hex digits; what approvals bind.
+        submission: the function itself.
+        version: 1 for an author's first function of this name, 2 for the next, and so on.
+        created_at: when, in UTC.
+    """
+
+    uid: UID
+    owner_uid: UID
+    digest: str
+    name: str
+    version: int
+    submission: CodeSubmission
+    created_at: datetime

@@ -1,0 +1,154 @@
+"""This module holds jobs: one run of one code, its states as data, and the results that left."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from syft.model.code import Mode
+from syft.model.object import ValueRef
+from syft.model.uid import UID
+
+
+class JobState(Enum):
+    """Where a job stands. Few states that decide; `Job.note` explains."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    RELEASED = "released"
+    WITHHELD = "withheld"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+# RUNNING -> QUEUED is what happens to a job whose server died; its attempt is counted.
+JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
+    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.RUNNING: frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}),
+    JobState.FINISHED: frozenset({JobState.RELEASED, JobState.WITHHELD, JobState.FAILED, JobState.CANCELLED}),
+    JobState.RELEASED: frozenset(),
+    JobState.WITHHELD: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+ENDED: Final = frozenset(state for state, following in JOB_TRANSITIONS.items() if not following)
+
+
+class ObjectArgument(msgspec.Struct, frozen=True, tag="object"):
+    """An argument that is an object of the node's, named by its UID."""
+
+    object_uid: UID
+
+
+class ValueArgument(msgspec.Struct, frozen=True, tag="value"):
+    """An argument that is a value of the caller's own, encoded, passed along or uploaded before.
+
+    Args:
+        value: the encoded bytes, or None.
+        upload_uid: a finished upload of the caller's, or None; exactly one of the two is set.
+    """
+
+    value: bytes | None = None
+    upload_uid: UID | None = None
+
+
+Argument = ObjectArgument | ValueArgument
+
+
+class JobResources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run used, as the operating system counted it. Seconds and bytes."""
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    max_rss_bytes: int = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one code.
+
+    Args:
+        uid: the job's own.
+        code_uid: what runs.
+        code_name: its name, for display.
+        requester_uid: for whom.
+        request_uid: under which approval; None for a run on mock values.
+        parent_uid: the job that launched it, if another did.
+        mode: what it may see.
+        state: where it stands.
+        arguments: by parameter name: objects by UID, values at rest.
+        inputs_key: digest of the arguments: two runs on the same inputs have the same key.
+        attempt: how many times it was begun.
+        isolation: the level of the fence it ran behind; empty until it has run.
+        note: what to tell the requester: why it failed, was withheld or cancelled.
+        result_uid: the object that holds the released result.
+        current_iter: progress, as the code reports it.
+        n_iters: of how many; None when unknown.
+        resources: what it used.
+        created_at: when it was asked for, in UTC.
+        started_at: when its last attempt began, in UTC.
+        ended_at: when it ended, in UTC.
+    """
+
+    uid: UID
+    code_uid: UID
+    code_name: str
+    requester_uid: UID
+    request_uid: UID | None = None
+    parent_uid: UID | None = None
+    mode: Mode
+    state: JobState = JobState.QUEUED
+    arguments: dict[str, UID | ValueRef] = {}
+    inputs_key: str = ""
+    attempt: int = 0
+    isolation: str = ""
+    note: str = ""
+    error_code: str = ""
+    result_uid: UID | None = None
+    current_iter: int = 0
+    n_iters: int | None = None
+    resources: JobResources = JobResources()
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class JobLog(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run printed and how it failed, in full: the owner's to see; of a mock run, the author's too.
+
+    Args:
+        uid: the job's.
+        stdout: printed text, capped.
+        stderr: printed to standard error, capped.
+        error: exception and traceback, or the reason it was stopped.
+    """
+
+    uid: UID
+    stdout: str = ""
+    stderr: str = ""
+    error: str = ""
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """A result that left: the fact that output policies count.
+
+    Args:
+        uid: the record's own.
+        request_uid: the approval it left under.
+        job_uid: the run that made it.
+        inputs_key: what it was computed on.
+        result_uid: the object that holds it.
+        user_uid: to whom it went.
+        created_at: when, in UTC.
+    """
+
+    uid: UID
+    request_uid: UID
+    job_uid: UID
+    inputs_key: str
+    result_uid: UID
+    user_uid: UID
+    created_at: datetime

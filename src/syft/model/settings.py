@@ -1,0 +1,59 @@
+"""This module holds what an administrator can change about a node while it runs, and what a node says of itself to strangers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from syft.model.uid import UID
+
+
+class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an administrator can change.
+
+    Args:
+        organization: whose node it is.
+        description: shown to everybody.
+        admin_email: whom to ask.
+        signup_enabled: whether guests may make themselves an account.
+        guest_sessions: whether guests may look around at all.
+    """
+
+    organization: str = "OpenMined"
+    description: str = ""
+    admin_email: str = ""
+    signup_enabled: bool = False
+    guest_sessions: bool = True
+
+
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself to anybody.
+
+    Args:
+        uid: the node's own.
+        name: for people.
+        kind: "datasite", "gateway", ...
+        side_type: "high" (holds private data) or "low".
+        verify_key: 64 hex digits; every answer is signed with it.
+        version: of this library.
+        protocol: of the wire format.
+        isolation: the level of fence that strangers' code runs behind.
+        signup_enabled: whether guests may register.
+        organization: whose node it is.
+        description: free text.
+        deployed_at: when it was first started, in UTC.
+    """
+
+    uid: UID
+    name: str
+    kind: str
+    side_type: str = "high"
+    verify_key: str
+    version: str
+    protocol: int
+    isolation: str = ""
+    signup_enabled: bool = False
+    organization: str = ""
+    description: str = ""
+    deployed_at: datetime
