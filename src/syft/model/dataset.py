@@ -67,7 +67,9 @@ class AssetRecord(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check_name(self.name, "An asset's name")
         if len(self.description) > MAX_TEXT:
-            raise InvalidInput(f"The description of asset '{self.name}' is longer than {MAX_TEXT} characters.")
+            raise InvalidInput(
+                f"The description of asset '{self.name}' is longer than {MAX_TEXT} characters."
+            )
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):

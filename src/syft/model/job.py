@@ -59,6 +59,15 @@ class ValueArgument(msgspec.Struct, frozen=True, tag="value"):
 Argument = ObjectArgument | ValueArgument
 
 
+class StoredArgument(msgspec.Struct, frozen=True, tag="stored"):
+    """An argument that was the caller's own value, as the node keeps it for the length of a job."""
+
+    value: ValueRef
+
+
+BoundArgument = ObjectArgument | StoredArgument
+
+
 class JobResources(msgspec.Struct, frozen=True, kw_only=True):
     """What a run used, as the operating system counted it. Seconds and bytes."""
 
@@ -79,11 +88,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         parent_uid: the job that launched it, if another did.
         mode: what it may see.
         state: where it stands.
-        arguments: by parameter name: objects by UID, values at rest.
+        arguments: by parameter name.
         inputs_key: digest of the arguments: two runs on the same inputs have the same key.
         attempt: how many times it was begun.
         isolation: the level of the fence it ran behind; empty until it has run.
         note: what to tell the requester: why it failed, was withheld or cancelled.
+        error_code: the error it ended in (`errors.BY_CODE`); empty when it ended well.
         result_uid: the object that holds the released result.
         current_iter: progress, as the code reports it.
         n_iters: of how many; None when unknown.
@@ -101,7 +111,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     parent_uid: UID | None = None
     mode: Mode
     state: JobState = JobState.QUEUED
-    arguments: dict[str, UID | ValueRef] = {}
+    arguments: dict[str, BoundArgument] = {}
     inputs_key: str = ""
     attempt: int = 0
     isolation: str = ""

@@ -42,16 +42,18 @@ def message_types() -> dict[str, type[Message]]:
         if not tag:
             raise AssertionError(f"message {kind.__qualname__} has no tag")
         if tag in found:
-            raise AssertionError(f"message tag {tag!r} is used by {found[tag].__qualname__} and {kind.__qualname__}")
+            raise AssertionError(
+                f"message tag {tag!r} is used by {found[tag].__qualname__} and {kind.__qualname__}"
+            )
         found[tag] = kind
     return found
 
 
-class Done(Message, tag="reply.done"):
+class Done(Message, frozen=True, tag="reply.done"):
     """It is done; nothing more to say."""
 
 
-class Refusal(Message, tag="reply.refusal"):
+class Refusal(Message, frozen=True, tag="reply.refusal"):
     """It was not done.
 
     Args:

@@ -40,6 +40,7 @@ class Capability(Enum):
     DECIDE_REQUESTS = "requests:decide"
     VIEW_USERS = "users:view"
     MANAGE_USERS = "users:manage"
+    VIEW_SETTINGS = "settings:view"
     CHANGE_SETTINGS = "settings:change"
     READ_EVENTS = "events:read"
     ADMINISTER = "node:administer"

@@ -1,4 +1,4 @@
-"""This module holds requests: a scientist asks an owner to let code run; the owner decides, once, about exactly that code."""
+"""This module holds requests: a scientist asks that code may run; the owner decides, about exactly that code."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         uid: the request's own.
         code_uid: what is to run.
         requester_uid: who asks.
+        owners: of the objects it would run on, as it was made.
         state: where it stands.
         reason: why they ask, in their words.
         approved_digest: what exactly was approved: code, nested code, inputs with their content,
@@ -59,7 +60,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         nested: the launched functions as they were approved.
         decided_by: who answered.
         decision_reason: the owner's words, where they gave any.
-        failed_runs: how many private runs under this approval have failed; bounded, because how code fails tells something too.
+        failed_runs: how many private runs under this approval have failed; bounded, because how code fails
+            tells something too.
         created_at: when, in UTC.
         decided_at: when, in UTC.
     """
@@ -67,6 +69,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     uid: UID
     code_uid: UID
     requester_uid: UID
+    owners: tuple[UID, ...] = ()
     state: RequestState = RequestState.PENDING
     reason: str = ""
     approved_digest: str = ""

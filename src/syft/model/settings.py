@@ -1,4 +1,4 @@
-"""This module holds what an administrator can change about a node while it runs, and what a node says of itself to strangers."""
+"""This module holds what an administrator can change about a node, and what a node says of itself to strangers."""
 
 from __future__ import annotations
 

@@ -39,20 +39,20 @@ class CodeView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
-class SubmitCode(Message, tag="codes.submit"):
+class SubmitCode(Message, frozen=True, tag="codes.submit"):
     """Keep this function, without asking for anything yet. Answered by `CodeReply`."""
 
     submission: CodeSubmission
 
 
-class GetCode(Message, tag="codes.get"):
+class GetCode(Message, frozen=True, tag="codes.get"):
     """One code: by its UID; or by name, the newest version of the caller's own. Answered by `CodeReply`."""
 
     uid: UID | None = None
     name: str | None = None
 
 
-class ListCodes(Message, tag="codes.list"):
+class ListCodes(Message, frozen=True, tag="codes.list"):
     """Which codes may I see, oldest first? Answered by `CodesReply`."""
 
     name: str = ""
@@ -60,13 +60,13 @@ class ListCodes(Message, tag="codes.list"):
     offset: int = 0
 
 
-class CodeReply(Message, tag="codes.reply"):
+class CodeReply(Message, frozen=True, tag="codes.reply"):
     """One code."""
 
     code: CodeView
 
 
-class CodesReply(Message, tag="codes.list.reply"):
+class CodesReply(Message, frozen=True, tag="codes.list.reply"):
     """A page of codes, and how many there are in all."""
 
     codes: tuple[CodeView, ...]

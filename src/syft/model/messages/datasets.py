@@ -37,7 +37,7 @@ class NewAsset(msgspec.Struct, frozen=True, kw_only=True):
     mock: NewValue | None = None
 
 
-class CreateDataset(Message, tag="datasets.create"):
+class CreateDataset(Message, frozen=True, tag="datasets.create"):
     """Put a dataset up, all of it or nothing. Answered by `DatasetReply`."""
 
     name: str
@@ -49,7 +49,7 @@ class CreateDataset(Message, tag="datasets.create"):
     contributors: tuple[ContributorRecord, ...] = ()
 
 
-class GetDataset(Message, tag="datasets.get"):
+class GetDataset(Message, frozen=True, tag="datasets.get"):
     """One dataset: by its UID, its name, or its place in the order of creation. Answered by `DatasetReply`."""
 
     uid: UID | None = None
@@ -57,7 +57,7 @@ class GetDataset(Message, tag="datasets.get"):
     index: int | None = None
 
 
-class ListDatasets(Message, tag="datasets.list"):
+class ListDatasets(Message, frozen=True, tag="datasets.list"):
     """Which datasets are there, oldest first? Answered by `DatasetsReply`.
 
     Args:
@@ -71,19 +71,19 @@ class ListDatasets(Message, tag="datasets.list"):
     offset: int = 0
 
 
-class DeleteDataset(Message, tag="datasets.delete"):
+class DeleteDataset(Message, frozen=True, tag="datasets.delete"):
     """Remove a dataset and its values; approvals that name them stop working."""
 
     uid: UID
 
 
-class DatasetReply(Message, tag="datasets.reply"):
+class DatasetReply(Message, frozen=True, tag="datasets.reply"):
     """One dataset."""
 
     dataset: DatasetRecord
 
 
-class DatasetsReply(Message, tag="datasets.list.reply"):
+class DatasetsReply(Message, frozen=True, tag="datasets.list.reply"):
     """A page of datasets, and how many there are in all."""
 
     datasets: tuple[DatasetRecord, ...]

@@ -60,7 +60,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
 
 
-class CallCode(Message, tag="jobs.call"):
+class CallCode(Message, frozen=True, tag="jobs.call"):
     """Run this code on these arguments. Answered by `JobReply`, ended or not.
 
     Args:
@@ -76,7 +76,7 @@ class CallCode(Message, tag="jobs.call"):
     wait_s: float = 0.0
 
 
-class GetJob(Message, tag="jobs.get"):
+class GetJob(Message, frozen=True, tag="jobs.get"):
     """One job: by its UID, or by its place among those the caller may see. Answered by `JobReply`.
 
     Args:
@@ -90,7 +90,7 @@ class GetJob(Message, tag="jobs.get"):
     wait_s: float = 0.0
 
 
-class ListJobs(Message, tag="jobs.list"):
+class ListJobs(Message, frozen=True, tag="jobs.list"):
     """Which jobs may I see, oldest first? Answered by `JobsReply`."""
 
     code_uid: UID | None = None
@@ -99,32 +99,32 @@ class ListJobs(Message, tag="jobs.list"):
     offset: int = 0
 
 
-class GetJobLog(Message, tag="jobs.log"):
+class GetJobLog(Message, frozen=True, tag="jobs.log"):
     """What did it print, and how did it fail? Answered by `JobLogReply`."""
 
     uid: UID
 
 
-class KillJob(Message, tag="jobs.kill"):
+class KillJob(Message, frozen=True, tag="jobs.kill"):
     """Stop it. Answered by `JobReply`."""
 
     uid: UID
 
 
-class JobReply(Message, tag="jobs.reply"):
+class JobReply(Message, frozen=True, tag="jobs.reply"):
     """One job."""
 
     job: JobView
 
 
-class JobsReply(Message, tag="jobs.list.reply"):
+class JobsReply(Message, frozen=True, tag="jobs.list.reply"):
     """A page of jobs, and how many there are in all."""
 
     jobs: tuple[JobView, ...]
     total: int
 
 
-class JobLogReply(Message, tag="jobs.log.reply"):
+class JobLogReply(Message, frozen=True, tag="jobs.log.reply"):
     """What may be shown of a job's output.
 
     Args:

@@ -11,13 +11,13 @@ from syft.model.uid import UID
 PART_BYTES = 4 * 1024 * 1024
 
 
-class BeginUpload(Message, tag="objects.upload.begin"):
+class BeginUpload(Message, frozen=True, tag="objects.upload.begin"):
     """I will bring a value of this many bytes. Answered by `UploadReply`."""
 
     size: int
 
 
-class PutPart(Message, tag="objects.upload.part"):
+class PutPart(Message, frozen=True, tag="objects.upload.part"):
     """Here are its bytes from `offset` on, attached; parts may come in any order, and again.
 
     Args:
@@ -29,14 +29,14 @@ class PutPart(Message, tag="objects.upload.part"):
     offset: int
 
 
-class FinishUpload(Message, tag="objects.upload.finish"):
+class FinishUpload(Message, frozen=True, tag="objects.upload.finish"):
     """That was all. Answered by `UploadReply`; refused when parts are missing or the digest differs."""
 
     upload_uid: UID
     digest: str
 
 
-class UploadReply(Message, tag="objects.upload.reply"):
+class UploadReply(Message, frozen=True, tag="objects.upload.reply"):
     """How an upload stands.
 
     Args:
@@ -48,7 +48,7 @@ class UploadReply(Message, tag="objects.upload.reply"):
     missing: tuple[int, ...] = ()
 
 
-class ReadValue(Message, tag="objects.read"):
+class ReadValue(Message, frozen=True, tag="objects.read"):
     """Let me read a value. Answered by `ValueReply`, with the part that begins at `offset` attached.
 
     Args:
@@ -62,7 +62,7 @@ class ReadValue(Message, tag="objects.read"):
     offset: int = 0
 
 
-class ValueReply(Message, tag="objects.read.reply"):
+class ValueReply(Message, frozen=True, tag="objects.read.reply"):
     """What the value is; its bytes, or a part of them, are attached."""
 
     value: ValueRef

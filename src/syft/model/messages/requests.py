@@ -44,7 +44,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: datetime | None = None
 
 
-class CreateRequest(Message, tag="requests.create"):
+class CreateRequest(Message, frozen=True, tag="requests.create"):
     """Please let this function run. Answered by `RequestReply`.
 
     Args:
@@ -56,14 +56,14 @@ class CreateRequest(Message, tag="requests.create"):
     reason: str = ""
 
 
-class GetRequest(Message, tag="requests.get"):
+class GetRequest(Message, frozen=True, tag="requests.get"):
     """One request: by its UID, or by its place among those the caller may see. Answered by `RequestReply`."""
 
     uid: UID | None = None
     index: int | None = None
 
 
-class ListRequests(Message, tag="requests.list"):
+class ListRequests(Message, frozen=True, tag="requests.list"):
     """Which requests may I see, oldest first? Answered by `RequestsReply`."""
 
     state: RequestState | None = None
@@ -71,7 +71,7 @@ class ListRequests(Message, tag="requests.list"):
     offset: int = 0
 
 
-class ApproveRequest(Message, tag="requests.approve"):
+class ApproveRequest(Message, frozen=True, tag="requests.approve"):
     """Let it run as it stands now. Answered by `RequestReply`.
 
     Args:
@@ -83,26 +83,26 @@ class ApproveRequest(Message, tag="requests.approve"):
     digest: str
 
 
-class DenyRequest(Message, tag="requests.deny"):
+class DenyRequest(Message, frozen=True, tag="requests.deny"):
     """Do not let it run; revokes what was approved. Answered by `RequestReply`."""
 
     uid: UID
     reason: str
 
 
-class WithdrawRequest(Message, tag="requests.withdraw"):
+class WithdrawRequest(Message, frozen=True, tag="requests.withdraw"):
     """I no longer ask. Answered by `RequestReply`."""
 
     uid: UID
 
 
-class RequestReply(Message, tag="requests.reply"):
+class RequestReply(Message, frozen=True, tag="requests.reply"):
     """One request."""
 
     request: RequestView
 
 
-class RequestsReply(Message, tag="requests.list.reply"):
+class RequestsReply(Message, frozen=True, tag="requests.list.reply"):
     """A page of requests, and how many there are in all."""
 
     requests: tuple[RequestView, ...]

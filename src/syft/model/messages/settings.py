@@ -6,11 +6,11 @@ from syft.model.message import Message
 from syft.model.settings import NodeSettings
 
 
-class GetSettings(Message, tag="settings.get"):
+class GetSettings(Message, frozen=True, tag="settings.get"):
     """How is this node set? Answered by `SettingsReply`."""
 
 
-class UpdateSettings(Message, tag="settings.update"):
+class UpdateSettings(Message, frozen=True, tag="settings.update"):
     """Change settings; None leaves one as it is. Answered by `SettingsReply`."""
 
     organization: str | None = None
@@ -20,7 +20,7 @@ class UpdateSettings(Message, tag="settings.update"):
     guest_sessions: bool | None = None
 
 
-class SettingsReply(Message, tag="settings.reply"):
+class SettingsReply(Message, frozen=True, tag="settings.reply"):
     """The settings as they now are."""
 
     settings: NodeSettings

@@ -8,7 +8,7 @@ from syft.model.uid import UID
 from syft.model.user import UserView
 
 
-class Register(Message, tag="users.register"):
+class Register(Message, frozen=True, tag="users.register"):
     """Make an account for whoever sends this; it becomes a data scientist. Answered by `UserReply`.
 
     There is deliberately no field for a role: a guest who could name one would name administrator.
@@ -28,7 +28,7 @@ class Register(Message, tag="users.register"):
     website: str = ""
 
 
-class CreateUser(Message, tag="users.create"):
+class CreateUser(Message, frozen=True, tag="users.create"):
     """Make an account for somebody else. Answered by `UserReply`."""
 
     email: str
@@ -40,11 +40,11 @@ class CreateUser(Message, tag="users.create"):
     mock_execution: bool = False
 
 
-class GetAccount(Message, tag="users.me"):
+class GetAccount(Message, frozen=True, tag="users.me"):
     """Who am I here? Answered by `UserReply`."""
 
 
-class ListUsers(Message, tag="users.list"):
+class ListUsers(Message, frozen=True, tag="users.list"):
     """Which accounts are there, oldest first? Answered by `UsersReply`.
 
     Args:
@@ -62,7 +62,7 @@ class ListUsers(Message, tag="users.list"):
     offset: int = 0
 
 
-class UpdateUser(Message, tag="users.update"):
+class UpdateUser(Message, frozen=True, tag="users.update"):
     """Change an account; None leaves a field as it is. Answered by `UserReply`."""
 
     uid: UID
@@ -75,19 +75,19 @@ class UpdateUser(Message, tag="users.update"):
     sealed: bytes | None = None
 
 
-class DeleteUser(Message, tag="users.delete"):
+class DeleteUser(Message, frozen=True, tag="users.delete"):
     """Remove an account; its keys stop working at once."""
 
     uid: UID
 
 
-class UserReply(Message, tag="users.reply"):
+class UserReply(Message, frozen=True, tag="users.reply"):
     """One account."""
 
     user: UserView
 
 
-class UsersReply(Message, tag="users.list.reply"):
+class UsersReply(Message, frozen=True, tag="users.list.reply"):
     """A page of accounts, and how many there are in all."""
 
     users: tuple[UserView, ...]

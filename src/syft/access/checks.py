@@ -1,0 +1,154 @@
+"""This module holds the rules: `can_x` answers, `check_x` raises what the answer was no to.
+
+A capability says that a role may do such things at all; these rules say to which objects. "Not there" and
+"not yours" are one answer, `NotFound`, so that nobody learns what exists by asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from syft.access.caller import Caller
+from syft.errors import AuthorizationException, InvalidInput, NotFound
+from syft.model.code import Code, Mode
+from syft.model.job import Job
+from syft.model.object import Face, ObjectRecord
+from syft.model.permission import Capability, Role
+from syft.model.request import Request
+from syft.model.uid import UID
+from syft.model.user import User
+
+
+def check_capability(caller: Caller, capability: Capability, asked: str) -> None:
+    """Raise unless the caller's role has the capability.
+
+    Args:
+        caller: who asks.
+        capability: what it takes.
+        asked: the message's tag, for the text.
+    """
+    if caller.can(capability):
+        return
+    if caller.user is None:
+        raise AuthorizationException(
+            f"As a guest you have no access to '{asked}'. Log in, or register an account, and ask again."
+        )
+    raise AuthorizationException(
+        f"As a {caller.role.label} you have no access to '{asked}'. Ask the administrator of this node."
+    )
+
+
+def can_read_value(caller: Caller, record: ObjectRecord, face: Face, granted: bool) -> bool:
+    """Whether the caller may have the bytes of that face.
+
+    Args:
+        caller: who asks.
+        record: whose value.
+        face: which value. Mocks are there to be seen; private values are their owner's, the
+            administrator's, and whose grant there is.
+        granted: whether a grant names caller and object.
+    """
+    if face is Face.MOCK:
+        return caller.can(Capability.BROWSE_DATASETS)
+    if caller.user is None:
+        return False
+    return caller.is_admin or record.owner_uid == caller.uid or granted
+
+
+def can_see_code(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
+    """Whether the caller may read that code: its author, the owners of what it asks for, the administrator."""
+    if caller.user is None:
+        return False
+    return (
+        caller.is_admin
+        or code.owner_uid == caller.uid
+        or (caller.can(Capability.DECIDE_REQUESTS) and (not owners or caller.uid in owners))
+    )
+
+
+def can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
+    """Whether the caller may approve or deny that code.
+
+    Args:
+        caller: who decides. Never the code's author, whatever else they are.
+        code: about which.
+        owners: of the objects it would run on. A data owner decides only where all of them are theirs.
+    """
+    if caller.user is None or not caller.can(Capability.DECIDE_REQUESTS) or code.owner_uid == caller.uid:
+        return False
+    return caller.is_admin or all(owner == caller.uid for owner in owners)
+
+
+def check_can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> None:
+    """Raise unless `can_decide`.
+
+    Raises:
+        NotFound: the caller may not even see it.
+        AuthorizationException: the caller may see it but not decide about it.
+    """
+    if can_decide(caller, code, owners):
+        return
+    if not can_see_code(caller, code, owners):
+        raise NotFound("There is no such request, or it is not yours to see.")
+    if code.owner_uid == caller.uid:
+        raise AuthorizationException(
+            "The author of code cannot decide about it. Ask another data owner or administrator to review it."
+        )
+    raise AuthorizationException(
+        "This code runs on data of other owners; only they or an administrator decide."
+    )
+
+
+def can_see_request(caller: Caller, request: Request, code: Code, owners: Collection[UID]) -> bool:
+    """Whether the caller may see that request: whoever made it, and whoever may see its code."""
+    return caller.user is not None and (
+        request.requester_uid == caller.uid or can_see_code(caller, code, owners)
+    )
+
+
+def can_see_job(caller: Caller, job: Job, owners: Collection[UID]) -> bool:
+    """Whether the caller may see that job: whoever asked for it, the owners of what it ran on, the administrator."""
+    return caller.user is not None and (
+        caller.is_admin
+        or job.requester_uid == caller.uid
+        or (caller.can(Capability.DECIDE_REQUESTS) and caller.uid in owners)
+    )
+
+
+def can_read_log(caller: Caller, job: Job, owners: Collection[UID]) -> bool:
+    """Whether the caller may read all a job printed: of a private run only who may read the data itself."""
+    if not can_see_job(caller, job, owners):
+        return False
+    if job.mode is Mode.MOCK and job.requester_uid == caller.uid:
+        return True
+    return caller.is_admin or (bool(owners) and all(owner == caller.uid for owner in owners))
+
+
+def check_can_give_role(caller: Caller, role: Role) -> None:
+    """Raise unless the caller may make somebody that: owners make accounts below themselves, administrators any.
+
+    Raises:
+        AuthorizationException: they may not.
+        InvalidInput: no account can have that role.
+    """
+    if role in (Role.NONE, Role.GUEST):
+        raise InvalidInput(
+            f"An account cannot be a {role.label}; choose data scientist, data owner or admin."
+        )
+    if not caller.is_admin and role >= Role.DATA_OWNER:
+        raise AuthorizationException(f"Only an administrator can make somebody a {role.label}.")
+
+
+def check_can_manage(caller: Caller, target: User) -> None:
+    """Raise unless the caller may change or delete that account, which is not their own.
+
+    Raises:
+        NotFound: they may not know of it.
+        AuthorizationException: it stands above or beside them.
+    """
+    if not caller.can(Capability.MANAGE_USERS):
+        raise NotFound("There is no such user, or they are not yours to manage.")
+    if not caller.is_admin and target.role >= Role.DATA_OWNER:
+        raise AuthorizationException(
+            f"Only an administrator can change the account of a {target.role.label}."
+        )

@@ -1,0 +1,37 @@
+"""This module is the one table of what each role may do; what it does not say is refused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from syft.model.permission import Capability, Role
+
+_GUEST: Final = frozenset(
+    {
+        Capability.LOOK_AROUND,
+        Capability.LOG_IN,
+        Capability.REGISTER,
+        Capability.BROWSE_DATASETS,
+        Capability.READ_VALUES,
+    }
+)
+_DATA_SCIENTIST: Final = _GUEST | {Capability.USE_ACCOUNT, Capability.SUBMIT_CODE, Capability.RUN_CODE}
+_DATA_OWNER: Final = _DATA_SCIENTIST | {
+    Capability.UPLOAD_DATA,
+    Capability.DECIDE_REQUESTS,
+    Capability.VIEW_USERS,
+    Capability.MANAGE_USERS,
+    Capability.VIEW_SETTINGS,
+}
+_ADMIN: Final = _DATA_OWNER | {Capability.CHANGE_SETTINGS, Capability.READ_EVENTS, Capability.ADMINISTER}
+
+CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
+    Role.NONE: frozenset(),
+    Role.GUEST: _GUEST,
+    Role.DATA_SCIENTIST: _DATA_SCIENTIST,
+    Role.DATA_OWNER: _DATA_OWNER,
+    Role.ADMIN: _ADMIN,
+}
+
+# What a guest may still do where the administrator does not let guests look around.
+WITHOUT_GUEST_SESSIONS: Final = frozenset({Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER})

@@ -1,0 +1,80 @@
+"""This module is what an operator sets from outside, read once from an environment that is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from syft.errors import InvalidInput
+
+DEFAULT_EMAIL = "info@openmined.org"
+# Everybody knows it: a node accepts it from its own machine only, and says so.
+DEFAULT_PASSWORD = "changethis"  # noqa: S105
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator sets.
+
+    Args:
+        home: the folder under which each node has one of its own (`SYFT_HOME`).
+        root_email: login of the first administrator (`SYFT_ROOT_EMAIL`).
+        root_password: their password when the node is first made (`SYFT_ROOT_PASSWORD`).
+        session_hours: after which a login must be repeated (`SYFT_SESSION_HOURS`).
+        workers: how many jobs run at once (`SYFT_WORKERS`).
+        memory_mb: what one job may use beyond its inputs, in MiB (`SYFT_JOB_MEMORY_MB`).
+        cpu_s: processor seconds of one job (`SYFT_JOB_CPU_S`).
+        wall_s: seconds one job may take (`SYFT_JOB_WALL_S`).
+        durability: "full" survives loss of power, "normal" only a crash (`SYFT_DURABILITY`).
+        log_level: of the server's log (`SYFT_LOG_LEVEL`).
+    """
+
+    home: Path
+    root_email: str = DEFAULT_EMAIL
+    root_password: str = DEFAULT_PASSWORD
+    session_hours: float = 12.0
+    workers: int = 2
+    memory_mb: int = 4096
+    cpu_s: float = 300.0
+    wall_s: float = 600.0
+    durability: str = "full"
+    log_level: str = "WARNING"
+
+    def __repr__(self) -> str:
+        return f"Settings(home={str(self.home)!r}, …)"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings that an environment asks for.
+
+        Args:
+            environ: such as `os.environ`; names are `SYFT_` and the field in capitals.
+        Raises:
+            InvalidInput: a value that cannot be read as what it should be; the text names the variable.
+        """
+        names = {field: "SYFT_" + field.upper() for field in cls.__struct_fields__}
+        names.update(memory_mb="SYFT_JOB_MEMORY_MB", cpu_s="SYFT_JOB_CPU_S", wall_s="SYFT_JOB_WALL_S")
+        given: dict[str, object] = {"home": _default_home(environ)}
+        given.update({field: environ[name] for field, name in names.items() if environ.get(name)})
+        given["home"] = Path(str(given["home"])).expanduser().absolute()
+        for field, name in names.items():
+            if field in ("home",) or field not in given:
+                continue
+            kind = cls.__annotations__[field]
+            try:
+                given[field] = {"str": str, "int": int, "float": float}[kind](str(given[field]))
+            except ValueError:
+                raise InvalidInput(f"{name} must be a number, not '{given[field]}'.") from None
+        if given.get("durability", "full") not in ("full", "normal"):
+            raise InvalidInput("SYFT_DURABILITY is 'full' or 'normal'.")
+        for field in ("workers", "memory_mb", "cpu_s", "wall_s", "session_hours"):
+            value = given.get(field, 1)
+            if not isinstance(value, int | float) or value <= 0:
+                raise InvalidInput(f"{names[field]} must be above 0.")
+        return cls(**given)  # type: ignore[arg-type]  # each value was converted by its field's annotation above
+
+
+def _default_home(environ: Mapping[str, str]) -> str:
+    base = environ.get("XDG_DATA_HOME") or str(Path(environ.get("HOME", "~")) / ".local" / "share")
+    return str(Path(base) / "syft")

@@ -1,0 +1,93 @@
+"""This module decides whether a code may be run on what a caller names, and says what each parameter gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syft.errors import InvalidInput
+from syft.model.code import CodeSubmission, Constant, MustBe, OfType
+from syft.model.job import Argument, ObjectArgument, ValueArgument
+
+
+def by_parameter(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+    """The arguments under the names of the function's parameters.
+
+    Args:
+        submission: the function.
+        arguments: under the parameters' names, or under those of the policy's inputs where
+            `submission.renamed` says which parameter is meant.
+    Raises:
+        InvalidInput: a name that is neither, or one parameter given twice.
+    """
+    known = {parameter.name for parameter in submission.parameters}
+    named: dict[str, Argument] = {}
+    for name, argument in arguments.items():
+        parameter = name if name in known else submission.renamed.get(name, name)
+        if parameter not in known:
+            raise InvalidInput(
+                f"'{submission.name}' has no parameter '{name}'. It takes ({', '.join(sorted(known))})."
+            )
+        if parameter in named:
+            raise InvalidInput(f"'{submission.name}' got '{parameter}' twice.")
+        named[parameter] = argument
+    return named
+
+
+def check_complete(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> None:
+    """Raise unless every parameter without a default has an argument.
+
+    Raises:
+        InvalidInput: one is missing; the text names it.
+    """
+    for parameter in submission.parameters:
+        if not parameter.has_default and parameter.name not in arguments:
+            raise InvalidInput(f"Function missing required keyword argument: '{parameter.name}'.")
+
+
+def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+    """What each parameter gets, if the input policy allows exactly that.
+
+    Asked twice: when a call comes in, and again when its job runs, on what is stored then.
+
+    Args:
+        submission: the function, with its policy.
+        arguments: by parameter name (`by_parameter`).
+    Returns:
+        The arguments, with the policy's constants filled in.
+    Raises:
+        InvalidInput: an object that is not the approved one, a value where an object is due or the other way
+            round, a constant that was passed, a parameter without a rule, or one that is missing.
+    """
+    bound: dict[str, Argument] = {}
+    rules = submission.input_policy.rules
+    for name, argument in arguments.items():
+        rule = rules.get(name)
+        if rule is None:
+            # Deny by default: a parameter that the policy does not speak of takes nothing.
+            raise InvalidInput(f"The input policy of '{submission.name}' allows no value for '{name}'.")
+        if isinstance(rule, Constant):
+            raise InvalidInput(f"'{name}' is a constant of the approved request ({rule.text}); leave it out.")
+        if isinstance(rule, MustBe):
+            if not isinstance(argument, ObjectArgument) or argument.object_uid != rule.object_uid:
+                given = argument.object_uid.hex if isinstance(argument, ObjectArgument) else "a value"
+                raise InvalidInput(
+                    f"Input '{given}' for '{name}' is not in the allowed inputs: "
+                    f"the request was for {rule.label or rule.object_uid.hex}."
+                )
+        elif isinstance(rule, OfType) and not isinstance(argument, ValueArgument):
+            raise InvalidInput(f"'{name}' takes a {rule.type_name} of your own, not an object of this node.")
+        bound[name] = argument
+    for name, rule in rules.items():
+        if isinstance(rule, Constant):
+            bound[name] = ValueArgument(value=rule.value)
+    check_complete(submission, bound)
+    return bound
+
+
+def can_bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> bool:
+    """Whether `bind` would accept these arguments."""
+    try:
+        bind(submission, arguments)
+    except InvalidInput:
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""This module is the route to a node over HTTP: one POST a message, on connections that are kept open."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+import msgspec
+import urllib3
+
+from syft.errors import BadReply, DecodeError, NodeUnreachable
+from syft.model.settings import NodeInfo
+from syft.model.uid import UID
+from syft.transport.base import Parcel
+from syft.wire.envelope import MAX_ATTACHMENT, MAX_ENVELOPE
+
+MESSAGES_PATH: Final = "/api/v1/messages"
+METADATA_PATH: Final = "/api/v1/metadata"
+CONTENT_TYPE: Final = "application/vnd.syft.envelope"
+
+# On the wire: length of the envelope (4) | envelope | attachment.
+LENGTH: Final = struct.Struct("<I")
+MAX_BODY: Final = LENGTH.size + MAX_ENVELOPE + MAX_ATTACHMENT
+
+_CONNECT_S: Final = 5.0
+# A node answers a call that waits for a job within 25 s (`node/services/jobs`), ended or not.
+_READ_S: Final = 90.0
+_POOL: Final = 16
+
+
+def pack(parcel: Parcel) -> bytes:
+    """A parcel as the body of a POST or of its answer."""
+    return b"".join((LENGTH.pack(len(parcel.envelope)), parcel.envelope, parcel.attachment))
+
+
+def unpack(body: bytes) -> Parcel:
+    """The parcel in a body.
+
+    Raises:
+        DecodeError: the length it begins with is not that of an envelope.
+    """
+    if len(body) < LENGTH.size:
+        raise DecodeError("An empty message; nothing was done with it.")
+    (size,) = LENGTH.unpack_from(body)
+    if size > MAX_ENVELOPE or LENGTH.size + size > len(body):
+        raise DecodeError("The message is truncated, or its lengths are wrong.")
+    end = LENGTH.size + size
+    return Parcel(body[LENGTH.size : end], memoryview(body)[end:] if len(body) > end else b"")
+
+
+class HttpRoute:
+    """A route over HTTP.
+
+    Args:
+        url: of the node, such as "http://localhost:8080".
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._closed = False
+        self._pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=_POOL,
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
+            # "never repeats a parcel that may have arrived": only failures to connect are tried again.
+            retries=urllib3.Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0),
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it goes, for people."""
+        return self._url
+
+    def send(self, parcel: Parcel) -> Parcel | None:
+        """Hand a parcel over and wait for the answer. See `Route`."""
+        body = self._exchange("POST", MESSAGES_PATH, pack(parcel))
+        if not body:
+            return None
+        try:
+            return unpack(body)
+        except DecodeError as error:
+            raise BadReply(f"{self._url} answered, but not as a node does: {error.public_message}") from None
+
+    def describe(self) -> NodeInfo:
+        """What the node says of itself."""
+        body = self._exchange("GET", METADATA_PATH, None)
+        try:
+            return decode_info(body)
+        except (msgspec.MsgspecError, ValueError, TypeError):
+            raise BadReply(
+                f"{self._url} is not a node of this kind; check the address and the port."
+            ) from None
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._closed = True
+        self._pool.clear()
+
+    def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
+        if self._closed:
+            raise NodeUnreachable(f"The connection to {self._url} is closed. Log in again.")
+        try:
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers={"content-type": CONTENT_TYPE},
+                preload_content=False,
+            )
+            try:
+                data = response.read(MAX_BODY + 1, decode_content=False)
+            finally:
+                response.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise NodeUnreachable(
+                f"No answer from {self._url}. Is the server running, and is this its address? "
+                "`syft launch` starts one.",
+                private_message=repr(error),
+            ) from error
+        if len(data) > MAX_BODY:
+            raise BadReply(f"{self._url} sent more than a node would; the answer was thrown away.")
+        if response.status >= 400:
+            said = data[:200].decode(errors="replace")
+            raise BadReply(f"{self._url} answered with HTTP status {response.status}: {said}")
+        return data
+
+
+def encode_info(info: NodeInfo) -> bytes:
+    """What a node says of itself, as JSON for anybody."""
+    return msgspec.json.encode(info, enc_hook=lambda uid: uid.hex)
+
+
+def decode_info(body: bytes) -> NodeInfo:
+    """`encode_info`, read back.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    return msgspec.json.decode(body, type=NodeInfo, dec_hook=lambda _, text: UID.from_string(text))

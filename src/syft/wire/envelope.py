@@ -1,0 +1,237 @@
+"""This module seals messages, and opens them: the one place where bytes from outside become a message.
+
+The order is the protection: size, signature, addressee, freshness, replay, attachment, and only then decode.
+Permission comes after, in `node/dispatch`. Code that holds a `Sealed` holds a header and bytes; nothing but
+`Sealed.open` reaches the message.
+
+Layout: magic (4) | length of header (4) | length of payload (4) | header | payload | signature (64).
+The signature is over everything before it. The magic names the format and its version and the lengths stand
+before what they measure, so that no two different envelopes have the same signed bytes (the idea of DSSE's
+pre-authentication encoding).
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from blake3 import blake3
+
+from syft.errors import EnvelopeError, StaleMessage, TooLarge, TooManyAttempts
+from syft.model.address import Address
+from syft.model.identity import KEY_BYTES, SIGNATURE_BYTES, Identity, is_signed_by
+from syft.model.message import Message
+from syft.model.uid import UID
+from syft.wire.types_model import decode_message, decode_record, encode_record
+
+MAGIC: Final = b"SYE1"
+PROTOCOL: Final = 1
+_LENGTHS: Final = struct.Struct("<II")
+_PREFIX: Final = len(MAGIC) + _LENGTHS.size
+
+# A header is some 200 bytes; an address with four locations and an attachment's digest stay under 400.
+MAX_HEADER: Final = 1024
+# Values above 1 MiB travel as attachments; a message is a page of records at most.
+MAX_PAYLOAD: Final = 8 * 1024 * 1024
+MAX_ATTACHMENT: Final = 8 * 1024 * 1024
+MAX_ENVELOPE: Final = _PREFIX + MAX_HEADER + MAX_PAYLOAD + SIGNATURE_BYTES
+
+# How far the sender's clock may be from ours. Kerberos allows 300 s; a shorter past keeps the memory of
+# what has been seen small, and laptops that keep time by the network are within a second.
+MAX_AGE_MS: Final = 120_000
+MAX_AHEAD_MS: Final = 60_000
+# 16 bytes and a Python object each: some 60 MB at the very most, at 2,700 messages a second.
+MAX_REMEMBERED: Final = 500_000
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """What is said about a message, signed with it and readable without decoding it.
+
+    Args:
+        sender: the 32-byte key that signed.
+        recipient: the 32-byte key of whoever may open it.
+        address: the node it goes to; what lies between reads this and nothing else.
+        uid: the message's own.
+        time_ms: the sender's clock, milliseconds since 1970.
+        reply_to: the message this answers.
+        attachment: BLAKE3 of the bytes that travel beside the envelope; empty when there are none.
+    """
+
+    sender: bytes
+    recipient: bytes
+    address: Address
+    uid: UID
+    time_ms: int
+    reply_to: UID | None = None
+    attachment: bytes = b""
+
+
+class ReplayGuard:
+    """Remembers which messages have been seen for as long as they could be fresh.
+
+    What it cannot remember is refused: at its bound the node says "too many", and forgets nothing early.
+    Writes are guarded a second time, durably, by the event that each leaves behind.
+    """
+
+    def __init__(self, limit: int = MAX_REMEMBERED) -> None:
+        self._limit = limit
+        self._seen: set[bytes] = set()
+        self._order: deque[tuple[int, bytes]] = deque()
+        self._lock = threading.Lock()
+
+    def check_first_time(self, uid: UID, now_ms: int) -> None:
+        """Raise unless this is the first message of that UID.
+
+        Raises:
+            StaleMessage: it was seen before.
+            TooManyAttempts: more messages than can be remembered came within the window.
+        """
+        with self._lock:
+            horizon = now_ms - MAX_AGE_MS - MAX_AHEAD_MS
+            while self._order and self._order[0][0] < horizon:
+                self._seen.discard(self._order.popleft()[1])
+            if uid.raw in self._seen:
+                raise StaleMessage(
+                    "This message was received before; send a new one instead of repeating it."
+                )
+            if len(self._order) >= self._limit:
+                raise TooManyAttempts(
+                    "The node is getting more messages than it can keep apart. Try again in a minute."
+                )
+            self._seen.add(uid.raw)
+            self._order.append((now_ms, uid.raw))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A message that has passed every check of its envelope."""
+
+    header: Header
+    message: Message
+    attachment: bytes | memoryview
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An envelope whose signature is good; what is in it is still bytes."""
+
+    header: Header
+    data: bytes
+    _payload: memoryview
+
+    def open(
+        self,
+        *,
+        recipient: bytes,
+        now_ms: int,
+        guard: ReplayGuard | None,
+        attachment: bytes | memoryview = b"",
+        reply_to: UID | None = None,
+    ) -> Opened:
+        """The message, if it is for us, fresh, new, and an answer where an answer is awaited.
+
+        Args:
+            recipient: our key.
+            now_ms: our clock.
+            guard: what we have seen; None where `reply_to` already allows only one message.
+            attachment: what came beside the envelope.
+            reply_to: the message of ours it must answer; None when it is not an answer.
+        Raises:
+            EnvelopeError: for somebody else, answers something else, or its attachment was changed.
+            StaleMessage: too old, from the future, or seen before.
+            DecodeError: not a message.
+        """
+        header = self.header
+        if header.recipient != recipient:
+            raise EnvelopeError("This message is for another node; nothing was done with it.")
+        if header.reply_to != reply_to:
+            raise EnvelopeError("This answer belongs to another question.")
+        # "from the future or the past": without this a recorded message would work for ever.
+        # An answer is as fresh as the question it names.
+        age_ms = 0 if reply_to is not None else now_ms - header.time_ms
+        if age_ms > MAX_AGE_MS or age_ms < -MAX_AHEAD_MS:
+            raise StaleMessage(
+                f"This message is {abs(age_ms) / 1000:.0f} s {'old' if age_ms > 0 else 'in the future'}. "
+                "Check that the clocks of both machines are right, and send it again."
+            )
+        if guard is not None:
+            guard.check_first_time(header.uid, now_ms)
+        if bool(header.attachment) != bool(len(attachment)) or (
+            len(attachment) and blake3(attachment).digest() != header.attachment
+        ):
+            raise EnvelopeError("What came beside the message is not what its sender signed.")
+        return Opened(header, decode_message(self._payload), attachment)
+
+
+def seal(
+    message: Message,
+    *,
+    identity: Identity,
+    recipient: bytes,
+    address: Address,
+    now_ms: int,
+    reply_to: UID | None = None,
+    attachment: bytes | memoryview = b"",
+    uid: UID | None = None,
+) -> tuple[bytes, UID]:
+    """`message` as signed bytes, and the UID under which it travels.
+
+    Args:
+        message: what to say.
+        identity: who says it.
+        recipient: the key of whoever may open it.
+        address: the node it goes to.
+        now_ms: the sender's clock, milliseconds since 1970.
+        reply_to: the message it answers.
+        attachment: bytes that will travel beside the envelope; the signature covers their digest.
+        uid: the message's own; a fresh one when left out.
+    Raises:
+        TooLarge: the message is over `MAX_PAYLOAD`, or the attachment over `MAX_ATTACHMENT`.
+    """
+    if len(attachment) > MAX_ATTACHMENT:
+        raise TooLarge(f"At most {MAX_ATTACHMENT >> 20} MiB travel beside one message; send it in parts.")
+    payload = encode_record(message)
+    if len(payload) > MAX_PAYLOAD:
+        raise TooLarge(f"A message holds at most {MAX_PAYLOAD >> 20} MiB; ask for a smaller page.")
+    header = Header(
+        sender=identity.verify_key,
+        recipient=recipient,
+        address=address,
+        uid=uid or UID(),
+        time_ms=now_ms,
+        reply_to=reply_to,
+        attachment=blake3(attachment).digest() if len(attachment) else b"",
+    )
+    head = encode_record(header)
+    signed = b"".join((MAGIC, _LENGTHS.pack(len(head), len(payload)), head, payload))
+    return signed + identity.sign(signed), header.uid
+
+
+def inspect(data: bytes) -> Sealed:
+    """Check size and signature of an envelope, and read its header. This is all that a forwarder does.
+
+    Raises:
+        TooLarge: over a bound; nothing else was looked at.
+        EnvelopeError: not an envelope, or not signed by the key it names.
+    """
+    if len(data) > MAX_ENVELOPE:
+        raise TooLarge(f"A message is at most {MAX_ENVELOPE >> 20} MiB; this one has {len(data) >> 20} MiB.")
+    if len(data) < _PREFIX + SIGNATURE_BYTES or data[: len(MAGIC)] != MAGIC:
+        raise EnvelopeError("These bytes are not a message of this version.")
+    head_size, payload_size = _LENGTHS.unpack_from(data, len(MAGIC))
+    if head_size > MAX_HEADER or _PREFIX + head_size + payload_size + SIGNATURE_BYTES != len(data):
+        raise EnvelopeError("The message is truncated, or its lengths are wrong.")
+    body = memoryview(data)
+    try:
+        header = decode_record(Header, body[_PREFIX : _PREFIX + head_size])
+    except Exception:  # whatever is wrong with it: nobody has vouched for these bytes yet
+        raise EnvelopeError("The message has no readable header.") from None
+    if len(header.sender) != KEY_BYTES or not is_signed_by(
+        header.sender, data[-SIGNATURE_BYTES:], data[:-SIGNATURE_BYTES]
+    ):
+        raise EnvelopeError("The message is not signed by the key it names, or was changed on the way.")
+    return Sealed(header, data, body[_PREFIX + head_size : -SIGNATURE_BYTES])
