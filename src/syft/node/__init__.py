@@ -1,1 +1,1 @@
-"""node."""
+"""This package is the node: it opens what comes in, asks whether the sender may, and hands it to one handler."""

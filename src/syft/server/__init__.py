@@ -1,1 +1,1 @@
-"""server."""
+"""This package puts a node on HTTP; no decision is made in it."""

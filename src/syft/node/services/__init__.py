@@ -1,1 +1,5 @@
-"""node/services."""
+"""This package is what a node does about each kind of message, an area a module; importing it fills the table."""
+
+from syft.node.services import codes, datasets, events, jobs, objects, requests, session, settings, users
+
+__all__ = ["codes", "datasets", "events", "jobs", "objects", "requests", "session", "settings", "users"]

@@ -1,0 +1,58 @@
+"""This module finds the functions that a code launches, and pins each to one version."""
+
+from __future__ import annotations
+
+from syft.errors import InvalidState
+from syft.model.code import Code
+from syft.model.request import NestedCode
+from syft.store.base import Reader
+
+# A function that launches a function that launches ...: deeper than anybody reviews.
+MAX_NESTED = 50
+
+
+def newest(reader: Reader, code: Code, name: str) -> Code | None:
+    """The newest version of that function by the same author."""
+    found = reader.select(Code, owner_uid=code.owner_uid, name=name, limit=1, newest_first=True)
+    return found[0] if found else None
+
+
+def pin_nested(reader: Reader, code: Code) -> tuple[tuple[NestedCode, ...], tuple[str, ...]]:
+    """Every function that `code` launches, and those that they launch, each pinned to its newest version.
+
+    Args:
+        reader: of the store.
+        code: the function that is asked for.
+    Returns:
+        What was found, and the names of what was not.
+    """
+    pinned: dict[str, NestedCode] = {}
+    missing: set[str] = set()
+    waiting = list(code.submission.nested)
+    while waiting:
+        name = waiting.pop()
+        if name in pinned or name in missing or name == code.name:
+            continue
+        found = newest(reader, code, name)
+        if found is None:
+            missing.add(name)
+            continue
+        pinned[name] = NestedCode(name=name, code_uid=found.uid, digest=found.digest)
+        waiting.extend(found.submission.nested)
+        if len(pinned) > MAX_NESTED:
+            raise InvalidState(f"'{code.name}' launches more than {MAX_NESTED} different functions.")
+    return tuple(sorted(pinned.values(), key=lambda one: one.name)), tuple(sorted(missing))
+
+
+def check_all_found(code: Code, missing: tuple[str, ...]) -> None:
+    """Raise when a launched function has not been submitted.
+
+    Raises:
+        InvalidState: names them, and says how to submit them.
+    """
+    if missing:
+        names = ", ".join(f"'{name}'" for name in missing)
+        raise InvalidState(
+            f"Nested requests of '{code.name}' are not resolved: {names} must be submitted first, "
+            "with `client.code.submit(...)`."
+        )

@@ -1,0 +1,399 @@
+"""This module is one run of one job: prepare, sandbox, settle.
+
+What was allowed when the call came in is asked again here, on what is stored now: the approval's digest is
+recomputed, the input policy asked anew, the output policy looked at. What the code returns is held until
+`policy.release` lets it go, in the transaction that ends the job.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+import msgspec
+
+from syft.errors import (
+    InternalError,
+    InvalidState,
+    NotApproved,
+    NotFound,
+    SyftException,
+)
+from syft.jobs.machine import after_crash, has_ended, move
+from syft.jobs.nested import check_all_found, pin_nested
+from syft.jobs.queue import now
+from syft.jobs.sink import ResultSink
+from syft.jobs.subjobs import SubjobHost
+from syft.logger import say
+from syft.model.code import Code, Mode
+from syft.model.event import Event
+from syft.model.job import (
+    BoundArgument,
+    Job,
+    JobLog,
+    JobResources,
+    JobState,
+    ObjectArgument,
+    Release,
+    StoredArgument,
+)
+from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
+from syft.model.request import NestedCode, Request, RequestState
+from syft.model.uid import UID
+from syft.policy.approval import approval_digest
+from syft.policy.outputs import check_can_leave
+from syft.policy.release import REFUSALS, release
+from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
+from syft.sandbox.limits import Limits
+from syft.store.base import Reader, Store
+from syft.store.blobs import Blobs
+
+# Each failure tells its author a line number and the type of an error: a few bits about private data.
+# This many is enough to mend a function, and not enough to read a column by.
+MAX_FAILED_RUNS = 10
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job with everything it needs to run, as the store had it at one moment.
+
+    Args:
+        code: what runs.
+        execution: for the sandbox.
+        nested: what it may launch.
+        digest: of the approval, recomputed; empty for a run on mock values.
+        owner_uid: to whom its result belongs.
+    """
+
+    code: Code
+    execution: Execution
+    nested: tuple[NestedCode, ...]
+    digest: str
+    owner_uid: UID
+
+
+class Runs:
+    """Runs claimed jobs to their end.
+
+    Args:
+        store: where jobs, code and approvals are.
+        blobs: where values are.
+        runner: the sandbox.
+        limits: of one job.
+        environment: the digest of what code runs in (`code.environment`).
+    """
+
+    def __init__(
+        self, store: Store, blobs: Blobs, runner: Runner, limits: Limits, environment: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._blobs = blobs
+        self._runner = runner
+        self._limits = limits
+        self._environment = environment
+        self._progress: dict[UID, tuple[int, int | None]] = {}
+        self._cancelled: set[UID] = set()
+        self._children: dict[UID, SubjobHost] = {}
+        self._lock = threading.Lock()
+        self._closing = False
+
+    @property
+    def isolation(self) -> str:
+        """The level of the fence, or empty until the sandbox is up."""
+        return self._runner.level
+
+    def progress(self, job: Job) -> Job:
+        """The job with its progress as of now."""
+        current = self._progress.get(job.uid)
+        if current is None:
+            return job
+        return msgspec.structs.replace(job, current_iter=current[0], n_iters=current[1])
+
+    def close(self) -> None:
+        """From now on nothing is settled: what is running stays "running", for `queue.recover`."""
+        self._closing = True
+        self._runner.close()
+
+    def cancel(self, job: Job) -> None:
+        """Stop a running job and everything it launched. A queued one is cancelled where it is queued."""
+        with self._lock:
+            self._cancelled.add(job.uid)
+            host = self._children.get(job.uid)
+        self._runner.kill(job.uid.hex, "cancelled")
+        if host is not None:
+            host.cancel()
+
+    def run(self, job: Job) -> Job:
+        """Run a claimed job and settle it.
+
+        Args:
+            job: in state RUNNING, ours alone.
+        Returns:
+            The job as it ended; or queued again when the sandbox was lost under it.
+        """
+        try:
+            with self._store.reading() as reader:
+                prepared = self._prepare(reader, job)
+        except SyftException as error:
+            return self._settle_failed(job, error.code, error.public_message, JobLog(uid=job.uid))
+        try:
+            return self._run(job, prepared)
+        except SyftException:
+            raise
+        except Exception as error:
+            fault = InternalError(
+                f"The node failed while running '{job.code_name}' (error {job.uid.short()})."
+            )
+            say(logging.ERROR, "a run failed by our fault", job=job.uid.hex, error=repr(error))
+            return self._settle_failed(
+                job, fault.code, fault.public_message, JobLog(uid=job.uid, error=repr(error))
+            )
+
+    # --- prepare
+
+    def _prepare(self, reader: Reader, job: Job) -> Prepared:
+        code = reader.get(Code, job.code_uid)
+        inputs = {
+            name: reader.get(ObjectRecord, argument.object_uid)
+            for name, argument in job.arguments.items()
+            if isinstance(argument, ObjectArgument)
+        }
+        owner_uid = job.requester_uid
+        if job.mode is Mode.PRIVATE:
+            request, digest = check_approved(reader, job, code, inputs, self._environment())
+            check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
+            nested = request.nested
+            if inputs:
+                owner_uid = next(iter(inputs.values())).owner_uid
+            elif request.decided_by:
+                owner_uid = request.decided_by
+        else:
+            nested, missing = pin_nested(reader, code)
+            check_all_found(code, missing)
+            digest = ""
+        face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
+        execution = self._execution(job.uid, code, job.arguments, inputs, face)
+        return Prepared(code, execution, nested, digest, owner_uid)
+
+    def _execution(
+        self,
+        uid: UID,
+        code: Code,
+        arguments: Mapping[str, BoundArgument],
+        inputs: Mapping[str, ObjectRecord],
+        face: Face,
+    ) -> Execution:
+        given: dict[str, FileInput | InlineInput] = {}
+        for name, argument in arguments.items():
+            value = argument.value if isinstance(argument, StoredArgument) else inputs[name].face(face)
+            if value is None:
+                raise NotFound(f"The value for '{name}' is not on this node (any more).")
+            given[name] = self._input(value)
+        submission = code.submission
+        return Execution(
+            uid=uid.hex,
+            source=submission.source,
+            entry=submission.name,
+            inputs=given,
+            links=frozenset(submission.nested),
+            datasite_parameter="datasite" if submission.uses_datasite else None,
+            limits=self._limits,
+        )
+
+    def _input(self, value: ValueRef) -> FileInput | InlineInput:
+        if value.inline is not None:
+            return InlineInput(value.inline)
+        return FileInput(self._blobs.path(value.digest))
+
+    # --- run
+
+    def _run(self, job: Job, prepared: Prepared) -> Job:
+        host = SubjobHost(
+            store=self._store,
+            runner=self._runner,
+            limits=self._limits,
+            job=job,
+            nested=prepared.nested,
+            on_progress=lambda current, total: self._progress.__setitem__(job.uid, (current, total)),
+        )
+        with self._lock:
+            self._children[job.uid] = host
+            if job.uid in self._cancelled:
+                host.cancel()
+        try:
+            with ResultSink(self._blobs) as sink:
+                outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
+                if self._closing:
+                    return job
+                return self._settle(self.progress(job), prepared, outcome, sink)
+        finally:
+            with self._lock:
+                self._children.pop(job.uid, None)
+                self._progress.pop(job.uid, None)
+                self._cancelled.discard(job.uid)
+
+    # --- settle
+
+    def _settle(self, job: Job, prepared: Prepared, outcome: Outcome, sink: ResultSink) -> Job:
+        job = with_usage(job, outcome)
+        log = job_log(job.uid, outcome)
+        if job.uid in self._cancelled:
+            return self._end(move(job, JobState.CANCELLED, note="It was cancelled.", ended_at=now()), log)
+        if outcome.status is Status.FINISHED:
+            result = sink.value(outcome.result_type or "", outcome.result_shape or None)
+            ended = self._settle_finished(job, prepared, result, log)
+            if ended.state is JobState.RELEASED:
+                sink.keep()
+            return ended
+        if outcome.status is Status.LOST:
+            return self._end(after_crash(job), log)
+        code, note = failure(job, outcome)
+        return self._settle_failed(job, code, note, log)
+
+    def _settle_finished(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog) -> Job:
+        """End a job whose code returned: one transaction for the result, what it counts, and the job's end."""
+        try:
+            return self._release(job, prepared, result, log)
+        except REFUSALS as refused:
+            # Nothing of the first transaction landed: the result stays behind with the reason.
+            held = move(job, JobState.FINISHED)
+            held = move(
+                held, JobState.WITHHELD, note=refused.public_message, error_code=refused.code, ended_at=now()
+            )
+            return self._end(held, log)
+
+    def _release(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog) -> Job:
+        finished = move(job, JobState.FINISHED, ended_at=now())
+        event = Event(
+            verb="result.released" if job.mode is Mode.PRIVATE else "mock_result.kept",
+            actor_uid=job.requester_uid,
+            subject_uid=job.uid,
+            detail={"code": prepared.code.digest, "result": result.digest, "inputs": job.inputs_key},
+            created_at=now(),
+        )
+        with self._store.writing(event) as tx:
+            if job.mode is Mode.PRIVATE:
+                held = release(
+                    tx,
+                    job=finished,
+                    code=prepared.code,
+                    result=result,
+                    digest=prepared.digest,
+                    owner_uid=prepared.owner_uid,
+                    now=now(),
+                )
+            else:
+                # Made from mock values alone: it is its author's own.
+                held = ObjectRecord(
+                    uid=UID(),
+                    kind=ObjectKind.RESULT,
+                    owner_uid=job.requester_uid,
+                    name=job.code_name,
+                    private=result,
+                    created_at=now(),
+                )
+                tx.add(held)
+            released = move(finished, JobState.RELEASED, result_uid=held.uid)
+            tx.replace(released)
+            tx.add(log)
+        return released
+
+    def _settle_failed(self, job: Job, code: str, note: str, log: JobLog) -> Job:
+        failed = move(job, JobState.FAILED, note=note, error_code=code, ended_at=now())
+        return self._end(failed, log)
+
+    def _end(self, job: Job, log: JobLog) -> Job:
+        event = Event(
+            verb=f"job.{job.state.value}",
+            actor_uid=job.requester_uid,
+            subject_uid=job.uid,
+            detail={"error": job.error_code},
+            created_at=now(),
+        )
+        with self._store.writing(event) as tx:
+            tx.replace(job)
+            if has_ended(job):
+                tx.add(log)
+            if job.state is JobState.FAILED and job.request_uid is not None:
+                request = tx.get(Request, job.request_uid)
+                tx.replace(msgspec.structs.replace(request, failed_runs=request.failed_runs + 1))
+        return job
+
+
+def released_under(reader: Reader, request: Request) -> int:
+    """How many results have left under that approval."""
+    return reader.count(Release, request_uid=request.uid)
+
+
+def check_approved(
+    reader: Reader, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], environment: str
+) -> tuple[Request, str]:
+    """The approval a private run is under, and its digest as recomputed now.
+
+    Raises:
+        NotApproved: there is none, it was withdrawn, or anything differs from what was approved.
+        InvalidState: it has failed too often.
+    """
+    if job.request_uid is None:
+        raise NotApproved(f"'{code.name}' may not see private data without an approval.")
+    request = reader.get(Request, job.request_uid)
+    if request.state is not RequestState.APPROVED:
+        raise NotApproved(f"The approval of '{code.name}' was withdrawn before it ran.")
+    for pinned in request.nested:
+        if reader.get(Code, pinned.code_uid).digest != pinned.digest:
+            raise NotApproved(f"'{pinned.name}', which '{code.name}' launches, is not what was approved.")
+    approved = {
+        name: record for name, record in inputs.items() if name in code.submission.input_policy.objects
+    }
+    digest = approval_digest(code.digest, request.nested, approved, environment)
+    if digest != request.approved_digest:
+        raise NotApproved(
+            f"'{code.name}' would not run as it was approved: its data or this node's packages have changed "
+            "since. Make a new request; the owner reviews it as it is now."
+        )
+    if request.failed_runs >= MAX_FAILED_RUNS:
+        raise InvalidState(
+            f"'{code.name}' has failed {request.failed_runs} times on private data, which is as often as one "
+            "approval allows. Mend it on the mock, and make a new request."
+        )
+    return request, digest
+
+
+def with_usage(job: Job, outcome: Outcome) -> Job:
+    """The job with what its run used and where it ran."""
+    usage = outcome.usage
+    return msgspec.structs.replace(
+        job,
+        isolation=outcome.level,
+        resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
+    )
+
+
+def job_log(uid: UID, outcome: Outcome) -> JobLog:
+    """All that a run said, for those who may read it."""
+    error = outcome.traceback or outcome.error_text or outcome.reason
+    return JobLog(uid=uid, stdout=outcome.stdout, stderr=outcome.stderr, error=error)
+
+
+def failure(job: Job, outcome: Outcome) -> tuple[str, str]:
+    """The error code of a run that did not finish, and what its requester is told of it.
+
+    Of a private run: that it failed, by which type of error, at which line of their own source. The error's
+    text could be a value ("KeyError: 'Jane Doe'"), so it stays with the owner.
+    """
+    if outcome.status is Status.KILLED:
+        return "limit_exceeded", f"'{job.code_name}' was stopped: {outcome.reason}."
+    if job.mode is Mode.MOCK:
+        said = outcome.traceback or outcome.error_text or outcome.reason
+        return "code_failed", f"Exception encountered while running {job.code_name}:\n{said}"
+    if outcome.error_type is None:
+        return "code_failed", f"'{job.code_name}' did not end well: {outcome.reason}."
+    where = f" at line {outcome.error_line}" if outcome.error_line else ""
+    return (
+        "code_failed",
+        f"Exception encountered while running {job.code_name}: {outcome.error_type}{where}. Its text stays with "
+        "the data owner, because it may hold private values; run the function on the mock to see such errors in full.",
+    )

@@ -1,0 +1,85 @@
+"""This module takes a result in as it comes: few bytes stay in memory, many become a blob."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+from blake3 import blake3
+
+from syft.model.object import INLINE_BYTES, ValueRef
+from syft.store.blobs import Blobs
+
+
+class ResultSink(io.RawIOBase):
+    """A file to write a result into. Leaving the `with` block without `keep` leaves nothing behind.
+
+    Args:
+        blobs: where it goes when it is more than `INLINE_BYTES`.
+    """
+
+    def __init__(self, blobs: Blobs) -> None:
+        super().__init__()
+        self._blobs = blobs
+        self._held = bytearray()
+        self._context: Any = None
+        self._writer: Any = None
+        self._kept = False
+
+    def writable(self) -> bool:
+        """It is for writing only."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Take some bytes."""
+        if self._writer is None and len(self._held) + len(data) <= INLINE_BYTES:
+            self._held += data
+            return len(data)
+        if self._writer is None:
+            self._context = self._blobs.writer()
+            self._writer = self._context.__enter__()
+            self._writer.write(bytes(self._held))
+        self._writer.write(data)
+        return len(data)
+
+    def value(self, type_name: str, shape: tuple[int, ...] | None) -> ValueRef:
+        """What was written, for a record to refer to; `keep` once that record has landed.
+
+        Args:
+            type_name: what it is, as the code claims.
+            shape: its shape, likewise.
+        """
+        if self._writer is None:
+            held = bytes(self._held)
+            return ValueRef(
+                digest=blake3(held).hexdigest(), size=len(held), type_name=type_name, shape=shape, inline=held
+            )
+        digest, size = self._writer.commit()
+        return ValueRef(digest=digest, size=size, type_name=type_name, shape=shape)
+
+    def keep(self) -> None:
+        """A record refers to it now."""
+        self._kept = True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Throw away what was not kept."""
+        context, self._context, self._writer = self._context, None, None
+        if context is not None and self._kept:
+            context.__exit__(None, None, None)
+        elif context is not None:
+            # The blob store takes a value away again when an exception ends its block.
+            unwanted = error or _Unwanted()
+            with suppress(_Unwanted):
+                context.__exit__(type(unwanted), unwanted, trace)
+        super().__exit__(kind, error, trace)
+
+
+class _Unwanted(Exception):
+    """Nothing refers to the value."""

@@ -1,0 +1,200 @@
+"""This module answers what a running job asks of the node: launch another function, note how far I am.
+
+A launched function runs under its parent's approval, which names it by digest; what it returns goes to its
+parent and nowhere else. It runs in the thread that asked, so that jobs never wait for a free worker.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
+from syft.jobs.machine import move
+from syft.jobs.queue import now
+from syft.model.code import Code
+from syft.model.event import Event
+from syft.model.job import Job, JobLog, JobResources, JobState
+from syft.model.request import NestedCode
+from syft.model.uid import UID
+from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
+from syft.sandbox.limits import Limits
+from syft.store.base import Store
+
+# One approval, one budget: a job that launches more than this is a loop, not a map.
+MAX_SUBJOBS = 10_000
+# Inputs above this go to a file that the launched job maps, instead of through its channel.
+_TO_FILE_BYTES = 1 << 20
+# Results above this are spooled to disk on their way back to the parent.
+_SPOOL_BYTES = 8 << 20
+
+
+class SubjobHost:
+    """The node as one running job sees it. See `sandbox.contract.Host`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        runner: Runner,
+        limits: Limits,
+        job: Job,
+        nested: tuple[NestedCode, ...],
+        on_progress: Callable[[int, int | None], None],
+    ) -> None:
+        self._store = store
+        self._runner = runner
+        self._limits = limits
+        self._job = job
+        self._nested = {one.name: one for one in nested}
+        self._on_progress = on_progress
+        self._lock = threading.Lock()
+        self._running: set[UID] = set()
+        self._launched = 0
+        self._cancelled = False
+
+    def progress(self, current: int, total: int | None) -> None:
+        """Note how far the job is."""
+        self._on_progress(current, total)
+
+    def cancel(self) -> None:
+        """Stop everything this job launched; launch nothing more."""
+        with self._lock:
+            self._cancelled = True
+            running = list(self._running)
+        for uid in running:
+            self._runner.kill(uid.hex, "the job that launched it was cancelled")
+
+    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
+        """Run a function that the parent's approval names, and return its encoded result.
+
+        Raises:
+            NotApproved: the approval does not name it.
+            InvalidInput: it has no such parameter.
+            InvalidState: the job is being cancelled, or has launched too many.
+            CodeFailed: it failed; the parent is told what it would be told of its own failure.
+        """
+        code = self._approved(name)
+        job = self._admit(code)
+        submission = code.submission
+        known = {parameter.name for parameter in submission.parameters}
+        for given in inputs:
+            if given not in known:
+                raise InvalidInput(
+                    f"'{name}' has no parameter '{given}'. It takes ({', '.join(sorted(known))})."
+                )
+        result = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - the parent's channel closes it
+        self._begin(job)
+        try:
+            with ExitStack() as files:
+                execution = Execution(
+                    uid=job.uid.hex,
+                    source=submission.source,
+                    entry=submission.name,
+                    inputs={given: _input(files, data) for given, data in inputs.items()},
+                    links=frozenset(submission.nested),
+                    datasite_parameter="datasite" if submission.uses_datasite else None,
+                    limits=self._limits,
+                )
+                outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=self)
+            self._end(job, outcome)
+        finally:
+            with self._lock:
+                self._running.discard(job.uid)
+        if outcome.status is not Status.FINISHED:
+            result.close()
+            raise _failure(name, outcome)
+        result.seek(0)
+        return cast(BinaryIO, result)
+
+    def _approved(self, name: str) -> Code:
+        pinned = self._nested.get(name)
+        if pinned is None:
+            raise NotApproved(
+                f"'{name}' is not among the functions that '{self._job.code_name}' was approved to launch."
+            )
+        with self._store.reading() as reader:
+            code = reader.get(Code, pinned.code_uid)
+        # Checked where it runs, at the moment it runs.
+        if code.digest != pinned.digest:
+            raise NotApproved(f"'{name}' is not what was approved.")
+        return code
+
+    def _admit(self, code: Code) -> Job:
+        with self._lock:
+            if self._cancelled:
+                raise InvalidState("The job that launched this is being cancelled.")
+            if self._launched >= MAX_SUBJOBS:
+                raise LimitExceeded(f"A job may launch at most {MAX_SUBJOBS} others.")
+            self._launched += 1
+            uid = UID()
+            self._running.add(uid)
+        return Job(
+            uid=uid,
+            code_uid=code.uid,
+            code_name=code.name,
+            requester_uid=self._job.requester_uid,
+            parent_uid=self._job.uid,
+            mode=self._job.mode,
+            state=JobState.RUNNING,
+            attempt=1,
+            created_at=now(),
+            started_at=now(),
+        )
+
+    def _begin(self, job: Job) -> None:
+        event = Event(
+            verb="job.launched",
+            actor_uid=job.requester_uid,
+            subject_uid=job.uid,
+            detail={"parent": self._job.uid.hex},
+            created_at=now(),
+        )
+        with self._store.writing(event) as tx:
+            tx.add(job)
+
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        usage = outcome.usage
+        state = JobState.FINISHED if outcome.status is Status.FINISHED else JobState.FAILED
+        ended = msgspec.structs.replace(
+            move(job, state, ended_at=now()),
+            isolation=outcome.level,
+            note="" if state is JobState.FINISHED else _failure(job.code_name, outcome).public_message,
+            error_code="" if state is JobState.FINISHED else "code_failed",
+            resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
+        )
+        event = Event(
+            verb=f"job.{state.value}", actor_uid=job.requester_uid, subject_uid=job.uid, created_at=now()
+        )
+        with self._store.writing(event) as tx:
+            tx.replace(ended)
+            tx.add(
+                JobLog(
+                    uid=job.uid,
+                    stdout=outcome.stdout,
+                    stderr=outcome.stderr,
+                    error=outcome.traceback or outcome.error_text or outcome.reason,
+                )
+            )
+
+
+def _failure(name: str, outcome: Outcome) -> CodeFailed:
+    """What the parent is told: it runs on the same data, but its own errors are shown on."""
+    where = f" at line {outcome.error_line}" if outcome.error_line else ""
+    what = outcome.error_type or outcome.reason
+    return CodeFailed(f"The launched function '{name}' failed: {what}{where}")
+
+
+def _input(files: ExitStack, data: bytes) -> FileInput | InlineInput:
+    if len(data) <= _TO_FILE_BYTES:
+        return InlineInput(data)
+    held = files.enter_context(tempfile.NamedTemporaryFile(prefix="syft-input-"))  # noqa: SIM115 - the stack closes it
+    held.write(data)
+    held.flush()
+    return FileInput(Path(held.name))

@@ -1,0 +1,106 @@
+"""This module is the workers: threads that claim a job, run it, and wake whoever waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+
+from syft.errors import SyftException
+from syft.jobs.queue import claim
+from syft.jobs.run import Runs
+from syft.logger import say
+from syft.model.uid import UID
+from syft.store.base import Store
+
+
+class Workers:
+    """A fixed number of threads on one queue.
+
+    Enqueueing wakes one (`notify`); nobody polls. A job that launches others runs them in its own thread,
+    so that a tree of jobs wider than the pool cannot wait for itself.
+
+    Args:
+        store: where the queue is.
+        runs: what runs a claimed job to its end.
+        count: how many jobs at once.
+    """
+
+    def __init__(self, store: Store, runs: Runs, count: int) -> None:
+        self._store = store
+        self._runs = runs
+        self._condition = threading.Condition()
+        self._work = 0
+        self._closing = False
+        self._waiters: dict[UID, list[threading.Event]] = defaultdict(list)
+        self._ended = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._loop, name=f"syft-worker-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def start(self) -> None:
+        """Start the threads; what is queued already is run."""
+        for thread in self._threads:
+            thread.start()
+        self.notify(len(self._threads))
+
+    def notify(self, jobs: int = 1) -> None:
+        """Say that so many jobs were queued."""
+        with self._condition:
+            self._work += jobs
+            self._condition.notify(jobs)
+
+    def waiter(self, uid: UID) -> threading.Event:
+        """An event that is set when that job ends. Ask for it before the job is queued, or read its state after."""
+        event = threading.Event()
+        with self._ended:
+            self._waiters[uid].append(event)
+        return event
+
+    def forget(self, uid: UID, event: threading.Event) -> None:
+        """Stop waiting."""
+        with self._ended:
+            waiting = self._waiters.get(uid, [])
+            if event in waiting:
+                waiting.remove(event)
+            if not waiting:
+                self._waiters.pop(uid, None)
+
+    def ended(self, uid: UID) -> None:
+        """Wake whoever waits for that job."""
+        with self._ended:
+            for event in self._waiters.pop(uid, []):
+                event.set()
+
+    def close(self) -> None:
+        """Stop claiming and wait for the threads. What runs is killed by the runner's own `close`, before."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify_all()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout=10)
+
+    def _loop(self) -> None:
+        while True:
+            with self._condition:
+                while not self._work and not self._closing:
+                    self._condition.wait()
+                if self._closing:
+                    return
+                self._work -= 1
+            self._drain()
+
+    def _drain(self) -> None:
+        while not self._closing:
+            try:
+                job = claim(self._store)
+                if job is None:
+                    return
+                self._runs.run(job)
+            except SyftException as error:
+                # The disk is full, or the store was closed under us. The job stays claimed; `recover` finds it.
+                say(logging.ERROR, "a worker stopped in the middle", error=error.code)
+                return
+            self.ended(job.uid)

@@ -1,0 +1,125 @@
+"""This module is what a handler is given: who asks, what it may touch, and what time it is; never the node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from syft.access.caller import Caller
+from syft.config import Settings
+from syft.errors import InvalidInput
+from syft.jobs.run import Runs
+from syft.jobs.worker import Workers
+from syft.model.event import Event
+from syft.model.identity import Identity
+from syft.model.message import Message
+from syft.model.settings import NodeInfo, NodeSettings
+from syft.model.uid import UID
+from syft.node.passwords import Throttle
+from syft.node.sessions import Sessions
+from syft.store.base import Store
+from syft.store.blobs import Blobs
+from syft.store.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything a node's handlers work with; made once, when the node starts.
+
+    Args:
+        store: records.
+        blobs: large values.
+        uploads: values on their way in.
+        sessions: for whom keys speak.
+        runs: runs jobs.
+        workers: threads that claim jobs.
+        account_throttle: slows down guessing at one account.
+        origin_throttle: slows down guessing from one address.
+        settings: what the operator set.
+        identity: the node's key, for unsealing what was sealed to it.
+        info: what the node says of itself, as of now.
+        environment: the digest of what code runs in.
+    """
+
+    store: Store
+    blobs: Blobs
+    uploads: Uploads
+    sessions: Sessions
+    runs: Runs
+    workers: Workers
+    account_throttle: Throttle
+    origin_throttle: Throttle
+    settings: Settings
+    identity: Identity
+    info: Callable[[], NodeInfo]
+    node_settings: Callable[[], NodeSettings]
+    settings_changed: Callable[[NodeSettings], None]
+    environment: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """One message's surroundings.
+
+    Args:
+        site: what the node has.
+        caller: who asks.
+        message_uid: the message's own.
+        attachment: what came beside it.
+        now: the time, in UTC.
+    """
+
+    site: Site
+    caller: Caller
+    message_uid: UID
+    attachment: bytes | memoryview
+    now: datetime
+
+    @property
+    def user_uid(self) -> UID:
+        """The caller's account. Only where the capability asked for implies one."""
+        if self.caller.uid is None:
+            raise InvalidInput("This needs an account; log in first.")
+        return self.caller.uid
+
+    def event(self, verb: str, subject: UID | None = None, **detail: str) -> Event:
+        """The event of what this message does.
+
+        Args:
+            verb: `area.past_tense`.
+            subject: what it is done to.
+            detail: names and digests; never values.
+        """
+        return Event(
+            verb=verb,
+            actor_uid=self.caller.uid,
+            actor_key=self.caller.verify_key.hex(),
+            subject_uid=subject,
+            detail=detail,
+            message_uid=self.message_uid,
+            created_at=self.now,
+        )
+
+
+class Attached(NamedTuple):
+    """An answer with bytes beside it."""
+
+    message: Message
+    attachment: bytes | memoryview
+
+
+def page(limit: int, offset: int, most: int = 1000) -> tuple[int, int]:
+    """A page's bounds, checked.
+
+    Args:
+        limit: asked for; 0 for as many as allowed.
+        offset: how many to skip.
+        most: as many as allowed.
+    Raises:
+        InvalidInput: below 0.
+    """
+    if limit < 0 or offset < 0:
+        raise InvalidInput("A page begins at 0 or later and holds 0 or more.")
+    return min(limit or most, most), offset

@@ -1,0 +1,17 @@
+"""This module decides for whom an envelope is; it reads the header and nothing else."""
+
+from __future__ import annotations
+
+from syft.errors import EnvelopeError
+from syft.model.settings import NodeInfo
+from syft.wire.envelope import Header
+
+
+def check_for_me(header: Header, node: NodeInfo) -> None:
+    """Raise unless the envelope's address ends at this node.
+
+    Raises:
+        EnvelopeError: it ends elsewhere, and this node knows no way there.
+    """
+    if header.address.target != node.uid:
+        raise EnvelopeError("This message is for another node; nothing was done with it.")

@@ -1,0 +1,368 @@
+"""This module takes calls of code: decides what they may see, queues them, and tells how they went."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import msgspec
+from blake3 import blake3
+
+from syft.access.checks import can_read_log, can_see_job
+from syft.errors import (
+    AuthorizationException,
+    Denied,
+    InvalidInput,
+    InvalidState,
+    NotApproved,
+    NotFound,
+    PolicyExhausted,
+    TooManyAttempts,
+)
+from syft.jobs.machine import has_ended, move
+from syft.jobs.nested import check_all_found, pin_nested
+from syft.model.code import Code, Mode
+from syft.model.job import (
+    BoundArgument,
+    Job,
+    JobLog,
+    JobState,
+    ObjectArgument,
+    Release,
+    StoredArgument,
+    ValueArgument,
+)
+from syft.model.message import Message
+from syft.model.messages.datasets import NewValue
+from syft.model.messages.jobs import (
+    CallCode,
+    GetJob,
+    GetJobLog,
+    JobLogReply,
+    JobReply,
+    JobsReply,
+    KillJob,
+    ListJobs,
+)
+from syft.model.object import ObjectRecord
+from syft.model.permission import Capability
+from syft.model.request import Request, RequestState
+from syft.model.uid import UID
+from syft.node.context import Context, page
+from syft.node.dispatch import handles
+from syft.node.services.codes import code_for
+from syft.node.services.objects import has_grant, take_value
+from syft.node.services.views import job_view, latest_request
+from syft.policy.inputs import bind, by_parameter, can_bind, check_complete
+from syft.policy.outputs import can_leave, check_can_leave
+from syft.store.base import Condition, OneOf, Reader
+
+# An answer waits at most this long for a job; the client asks again. Shorter than any proxy's patience.
+MAX_WAIT_S = 25.0
+# What one account may have waiting or running at once.
+MAX_OPEN_JOBS = 200
+_NOT_THERE = "There is no such job, or it is not yours to see."
+
+
+@handles(CallCode, needs=Capability.RUN_CODE)
+def call_code(ctx: Context, message: CallCode) -> Message:
+    """Queue a run, and wait for its end as long as the caller wants and an answer may.
+
+    On private objects it takes an approval; on the caller's own values it takes the owner's leave to run on
+    mocks. A call that is used up but was made on the same inputs before answers with that earlier job.
+
+    Raises:
+        NotFound: no such code for the caller.
+        NotApproved: it was not approved.
+        Denied: it was denied; the text has the reason.
+        PolicyExhausted: it was used as often as approved, on other inputs.
+        AuthorizationException: a run on mock values without leave.
+        InvalidInput: arguments that the function or its policy does not take.
+    """
+    site = ctx.site
+    with site.store.reading() as reader:
+        code = code_for(ctx, reader, message.code_uid, message.name)
+        if code.owner_uid != ctx.caller.uid:
+            raise NotFound(f"You have no function '{code.name}' here. Only its author calls a function.")
+        if reader.count(Job, requester_uid=ctx.user_uid, state=JobState.QUEUED) >= MAX_OPEN_JOBS:
+            raise TooManyAttempts(f"You have {MAX_OPEN_JOBS} jobs waiting. Wait until some have ended.")
+        arguments = by_parameter(code.submission, message.arguments)
+        request = latest_request(reader, code)
+        mode = _mode(ctx, code, request, arguments)
+        if mode is Mode.PRIVATE and request is not None:
+            bound = bind(code.submission, arguments)
+        else:
+            check_complete(code.submission, arguments)
+            _, missing = pin_nested(reader, code)
+            check_all_found(code, missing)
+            bound = arguments
+    with ExitStack() as landing:
+        stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
+        key = inputs_key(stored)
+        if mode is Mode.PRIVATE and request is not None:
+            with site.store.reading() as reader:
+                earlier = _earlier_result(reader, code, request, key)
+            if earlier is not None:
+                return _reply(ctx, earlier)
+        job = _queue(ctx, code, request, mode, stored, key)
+    site.workers.notify()
+    return _reply(ctx, _when_ended(ctx, job, message.wait_s))
+
+
+def _queue(
+    ctx: Context,
+    code: Code,
+    request: Request | None,
+    mode: Mode,
+    stored: dict[str, BoundArgument],
+    key: str,
+) -> Job:
+    job = Job(
+        uid=UID(),
+        code_uid=code.uid,
+        code_name=code.name,
+        requester_uid=ctx.user_uid,
+        request_uid=request.uid if mode is Mode.PRIVATE and request else None,
+        mode=mode,
+        arguments=stored,
+        inputs_key=key,
+        created_at=ctx.now,
+    )
+    with ctx.site.store.writing(ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)) as tx:
+        tx.add(job)
+    return job
+
+
+def _when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
+    """The job when it has ended, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`)."""
+    waiter = ctx.site.workers.waiter(job.uid)
+    try:
+        # Read after the waiter is there: a job that ended in between would never wake it.
+        with ctx.site.store.reading() as reader:
+            job = reader.get(Job, job.uid)
+        if wait_s > 0 and not has_ended(job):
+            waiter.wait(min(wait_s, MAX_WAIT_S))
+            with ctx.site.store.reading() as reader:
+                job = reader.get(Job, job.uid)
+    finally:
+        ctx.site.workers.forget(job.uid, waiter)
+    return job
+
+
+def _mode(
+    ctx: Context,
+    code: Code,
+    request: Request | None,
+    arguments: dict[str, ObjectArgument | ValueArgument],
+) -> Mode:
+    """Whether a call is for the real data or a try on mock values, and whether it may be made at all.
+
+    Objects of the node are never taken for mocks, nor values for objects: what the caller named decides.
+    """
+    on_objects = any(isinstance(argument, ObjectArgument) for argument in arguments.values())
+    approved = request is not None and request.state is RequestState.APPROVED
+    if approved and (on_objects or can_bind(code.submission, arguments)):
+        return Mode.PRIVATE
+    if on_objects:
+        raise _not_approved(code, request)
+    if ctx.caller.user is not None and (ctx.caller.user.mock_execution or ctx.caller.is_admin):
+        return Mode.MOCK
+    if not arguments and not code.submission.parameters:
+        raise _not_approved(code, request)
+    raise AuthorizationException(
+        "You do not have the permissions for mock execution. Ask the data owner for it "
+        "(`client.users[...].allow_mock_execution()`), or test here by calling the function itself."
+    )
+
+
+def _not_approved(code: Code, request: Request | None) -> InvalidState:
+    try_it = (
+        "Meanwhile try it on the mock: pass `asset.mock` in place of the asset, or call the function itself."
+    )
+    if request is None:
+        return NotApproved(
+            f"'{code.name}' was submitted, but nobody was asked to approve it. "
+            f"Ask with `client.code.request_code_execution({code.name})`. {try_it}"
+        )
+    if request.state is RequestState.PENDING:
+        return NotApproved(f"Your code is waiting for approval ('{code.name}' is PENDING). {try_it}")
+    if request.state is RequestState.WITHDRAWN:
+        return NotApproved(f"You withdrew the request for '{code.name}'. Make a new one. {try_it}")
+    word = "denied" if request.state is RequestState.REJECTED else "revoked"
+    return Denied(f"Your code cannot be run: it was {word}. Reason: {request.decision_reason}")
+
+
+def _stored(
+    ctx: Context, landing: ExitStack, name: str, argument: ObjectArgument | ValueArgument
+) -> BoundArgument:
+    if isinstance(argument, ObjectArgument):
+        return argument
+    if argument.value is None and argument.upload_uid is None:
+        raise InvalidInput(f"The value for '{name}' is missing.")
+    value = NewValue(type_name="", inline=argument.value, upload_uid=argument.upload_uid)
+    return StoredArgument(take_value(ctx, landing, value))
+
+
+def inputs_key(arguments: dict[str, BoundArgument]) -> str:
+    """The digest of what a run is on: the same objects and the same values have the same key."""
+    lines = [
+        f"{name}={argument.object_uid.hex if isinstance(argument, ObjectArgument) else argument.value.digest}"
+        for name, argument in sorted(arguments.items())
+    ]
+    return blake3("\n".join(lines).encode()).hexdigest()
+
+
+def _earlier_result(reader: Reader, code: Code, request: Request, key: str) -> Job | None:
+    """When the policy is used up: the job that had these inputs before, marked as such; None when it is not.
+
+    Raises:
+        PolicyExhausted: it is used up, and by other inputs.
+    """
+    released = reader.count(Release, request_uid=request.uid)
+    policy = code.submission.output_policy
+    if can_leave(policy, released):
+        return None
+    earlier = reader.find(Release, request_uid=request.uid, inputs_key=key)
+    job = reader.find(Job, uid=earlier.job_uid) if earlier else None
+    if earlier is None or job is None or reader.find(ObjectRecord, uid=earlier.result_uid) is None:
+        check_can_leave(policy, released, code.name)
+        raise PolicyExhausted(f"'{code.name}' was used as often as it was approved for.")
+    return msgspec.structs.replace(
+        job,
+        note="This is the earlier result on the same inputs: the output policy lets no further one out.",
+    )
+
+
+def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:
+    """Who owns what a job ran on; for a launched one, what its parent ran on."""
+    while job.parent_uid is not None:
+        parent = reader.find(Job, uid=job.parent_uid)
+        if parent is None:
+            return ()
+        job = parent
+    owners = []
+    for argument in job.arguments.values():
+        record = (
+            reader.find(ObjectRecord, uid=argument.object_uid)
+            if isinstance(argument, ObjectArgument)
+            else None
+        )
+        if record is not None:
+            owners.append(record.owner_uid)
+    return tuple(dict.fromkeys(owners))
+
+
+def _visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
+    job = reader.find(Job, uid=uid)
+    if job is None or not can_see_job(ctx.caller, job, _owners(reader, job)):
+        raise NotFound(_NOT_THERE)
+    return job
+
+
+def _reply(ctx: Context, job: Job) -> Message:
+    with ctx.site.store.reading() as reader:
+        may_read = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
+        if job.result_uid is not None and not may_read:
+            may_read = has_grant(reader, job.result_uid, ctx.caller.uid)
+        return JobReply(job_view(reader, ctx.site.runs.progress(job), with_result=may_read))
+
+
+@handles(GetJob, needs=Capability.RUN_CODE)
+def get_job(ctx: Context, message: GetJob) -> Message:
+    """One job, after waiting for its end as long as the caller wants and an answer may.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+    """
+    with ctx.site.store.reading() as reader:
+        if message.uid is not None:
+            job = _visible_job(ctx, reader, message.uid)
+        else:
+            index = message.index or 0
+            place = index if index >= 0 else -1 - index
+            found, _ = _visible_jobs(ctx, reader, [], 1, place, newest_first=index < 0)
+            if not found:
+                raise NotFound(_NOT_THERE)
+            job = found[0]
+    if message.wait_s > 0 and not has_ended(job):
+        job = _when_ended(ctx, job, message.wait_s)
+    return _reply(ctx, job)
+
+
+def _visible_jobs(
+    ctx: Context,
+    reader: Reader,
+    conditions: list[Condition],
+    limit: int,
+    offset: int,
+    *,
+    newest_first: bool = False,
+) -> tuple[list[Job], int]:
+    if ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin:
+        every = reader.select(Job, *conditions, newest_first=newest_first)
+        seen = [job for job in every if can_see_job(ctx.caller, job, _owners(reader, job))]
+        return seen[offset : offset + limit], len(seen)
+    if not ctx.caller.is_admin:
+        conditions = [*conditions, OneOf("requester_uid", [ctx.user_uid])]
+    found = reader.select(Job, *conditions, limit=limit, offset=offset, newest_first=newest_first)
+    return found, reader.count(Job, *conditions)
+
+
+@handles(ListJobs, needs=Capability.RUN_CODE)
+def list_jobs(ctx: Context, message: ListJobs) -> Message:
+    """A page of jobs: a scientist's own, those on an owner's data, all for the administrator."""
+    limit, offset = page(message.limit, message.offset)
+    conditions: list[Condition] = []
+    if message.code_uid is not None:
+        conditions.append(OneOf("code_uid", [message.code_uid]))
+    if message.parent_uid is not None:
+        conditions.append(OneOf("parent_uid", [message.parent_uid]))
+    with ctx.site.store.reading() as reader:
+        found, total = _visible_jobs(ctx, reader, conditions, limit, offset)
+        views = []
+        for job in found:
+            own = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
+            views.append(job_view(reader, ctx.site.runs.progress(job), with_result=own))
+    return JobsReply(tuple(views), total)
+
+
+@handles(GetJobLog, needs=Capability.RUN_CODE)
+def get_job_log(ctx: Context, message: GetJobLog) -> Message:
+    """What a job printed: all of it to those who may read the data, nothing of a private run to others.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+    """
+    with ctx.site.store.reading() as reader:
+        job = _visible_job(ctx, reader, message.uid)
+        log = reader.find(JobLog, uid=job.uid) or JobLog(uid=job.uid)
+        if can_read_log(ctx.caller, job, _owners(reader, job)):
+            return JobLogReply(log.stdout, log.stderr, log.error)
+    # "print, logging, warnings, exception texts: none carries private values past the output policy".
+    return JobLogReply(
+        "", "", job.note, "What a private run prints stays with the data owner; run it on the mock to see it."
+    )
+
+
+@handles(KillJob, needs=Capability.RUN_CODE)
+def kill_job(ctx: Context, message: KillJob) -> Message:
+    """Stop a job: its requester may, the owners of its data, the administrator.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+        InvalidState: it has ended, or was launched by another job.
+    """
+    site = ctx.site
+    with site.store.writing(ctx.event("job.cancel_asked", message.uid)) as tx:
+        job = _visible_job(ctx, tx, message.uid)
+        if has_ended(job):
+            raise InvalidState(f"The job is {job.state.value} already.")
+        if job.parent_uid is not None:
+            raise InvalidState("This job was launched by another; stop that one, and all it launched stops.")
+        if job.state is JobState.QUEUED:
+            job = move(job, JobState.CANCELLED, note="It was cancelled before it began.", ended_at=ctx.now)
+            tx.replace(job)
+    if job.state is JobState.CANCELLED:
+        site.workers.ended(job.uid)
+    else:
+        site.runs.cancel(job)
+    return _reply(ctx, job)

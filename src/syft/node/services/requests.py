@@ -1,0 +1,226 @@
+"""This module takes requests in and keeps what owners decide about them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from syft.access.checks import can_see_request, check_can_decide
+from syft.code.capture import check_submission, digest
+from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
+from syft.jobs.nested import check_all_found, pin_nested
+from syft.model.code import Code
+from syft.model.message import Message
+from syft.model.messages.requests import (
+    ApproveRequest,
+    CreateRequest,
+    DenyRequest,
+    GetRequest,
+    ListRequests,
+    RequestReply,
+    RequestsReply,
+    WithdrawRequest,
+)
+from syft.model.object import ObjectRecord
+from syft.model.permission import Capability
+from syft.model.request import REQUEST_TRANSITIONS, Request, RequestState
+from syft.model.uid import UID
+from syft.node.context import Context, page
+from syft.node.dispatch import handles
+from syft.node.services.codes import keep_code
+from syft.node.services.views import known_owners, owners_of, request_view
+from syft.policy.approval import approval_digest
+from syft.store.base import Condition, OneOf, Reader, Transaction
+
+_NOT_THERE = "There is no such request, or it is not yours to see."
+MAX_REASON = 5_000
+
+
+@handles(CreateRequest, needs=Capability.SUBMIT_CODE)
+def create_request(ctx: Context, message: CreateRequest) -> Message:
+    """Ask that a function may run.
+
+    Raises:
+        InvalidCode: it uses names from outside itself, or is not one plain function.
+        NotFound: it asks for an object that is not here.
+        AlreadyExists: the same was asked before and is not decided, or is approved and not used up.
+    """
+    if len(message.reason) > MAX_REASON:
+        raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
+    check_submission(message.submission)
+    uid = UID()
+    with ctx.site.store.writing(ctx.event("request.created", uid, name=message.submission.name)) as tx:
+        code = keep_code(ctx, tx, message.submission)
+        for earlier in tx.select(Request, code_uid=code.uid, requester_uid=ctx.user_uid):
+            if earlier.state is RequestState.PENDING:
+                raise AlreadyExists(
+                    f"You have asked for exactly this already (request {earlier.uid.hex}); it is being looked at."
+                )
+        request = Request(
+            uid=uid,
+            code_uid=code.uid,
+            requester_uid=ctx.user_uid,
+            owners=owners_of(tx, code),
+            reason=message.reason,
+            created_at=ctx.now,
+        )
+        tx.add(request)
+        view = request_view(tx, request)
+    return RequestReply(view)
+
+
+@handles(GetRequest, needs=Capability.SUBMIT_CODE)
+def get_request(ctx: Context, message: GetRequest) -> Message:
+    """One request.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+    """
+    with ctx.site.store.reading() as reader:
+        if message.uid is not None:
+            request = reader.find(Request, uid=message.uid)
+        else:
+            index = message.index or 0
+            place = index if index >= 0 else -1 - index
+            found, _ = _visible(ctx, reader, None, 1, place, newest_first=index < 0)
+            request = found[0] if found else None
+        if request is None or not _can_see(ctx, reader, request):
+            raise NotFound(_NOT_THERE)
+        return RequestReply(request_view(reader, request))
+
+
+@handles(ListRequests, needs=Capability.SUBMIT_CODE)
+def list_requests(ctx: Context, message: ListRequests) -> Message:
+    """A page of requests: a scientist's own, those on an owner's data, all for the administrator."""
+    limit, offset = page(message.limit, message.offset)
+    with ctx.site.store.reading() as reader:
+        found, total = _visible(ctx, reader, message.state, limit, offset)
+        return RequestsReply(tuple(request_view(reader, request) for request in found), total)
+
+
+def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
+    code = reader.get(Code, request.code_uid)
+    return can_see_request(ctx.caller, request, code, request.owners)
+
+
+def _visible(
+    ctx: Context,
+    reader: Reader,
+    state: RequestState | None,
+    limit: int,
+    offset: int,
+    *,
+    newest_first: bool = False,
+) -> tuple[list[Request], int]:
+    conditions: list[Condition] = [] if state is None else [OneOf("state", [state])]
+    if not ctx.caller.is_admin and not ctx.caller.can(Capability.DECIDE_REQUESTS):
+        conditions.append(OneOf("requester_uid", [ctx.user_uid]))
+    elif not ctx.caller.is_admin:
+        every = reader.select(Request, *conditions, newest_first=newest_first)
+        seen = [request for request in every if _can_see(ctx, reader, request)]
+        return seen[offset : offset + limit], len(seen)
+    found = reader.select(Request, *conditions, limit=limit, offset=offset, newest_first=newest_first)
+    return found, reader.count(Request, *conditions)
+
+
+def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:
+    request = tx.find(Request, uid=uid)
+    if request is None:
+        raise NotFound(_NOT_THERE)
+    code = tx.get(Code, request.code_uid)
+    # The owners as they are now, and those as the request was made: a dataset that changed hands needs both.
+    check_can_decide(ctx.caller, code, {*request.owners, *known_owners(tx, code)})
+    return request, code
+
+
+def _check_step(request: Request, state: RequestState) -> None:
+    if state not in REQUEST_TRANSITIONS[request.state]:
+        raise InvalidState(
+            f"This request is {request.state.name.lower()} and cannot become {state.name.lower()}. "
+            "Its requester can make a new one."
+        )
+
+
+@handles(ApproveRequest, needs=Capability.DECIDE_REQUESTS)
+def approve_request(ctx: Context, message: ApproveRequest) -> Message:
+    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, environment.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+        AuthorizationException: the caller wrote it, or it runs on others' data.
+        InvalidState: it was decided before, a nested function is missing, or the code is not what was read.
+    """
+    # Computed before the transaction: it reads every package's metadata the first time.
+    environment = ctx.site.environment()
+    with ctx.site.store.writing(ctx.event("request.approved", message.uid, code=message.digest)) as tx:
+        request, code = _to_decide(ctx, tx, message.uid)
+        _check_step(request, RequestState.APPROVED)
+        if message.digest != code.digest:
+            raise InvalidState("The code is not the one you looked at. Read it again, then approve.")
+        # Recomputed from what would run, not taken from the record.
+        if digest(code.submission) != code.digest:
+            raise InvalidState(f"The stored code of '{code.name}' was changed; it cannot be approved.")
+        nested, missing = pin_nested(tx, code)
+        check_all_found(code, missing)
+        owners_of(tx, code)
+        inputs = {
+            name: tx.get(ObjectRecord, rule.object_uid)
+            for name, rule in code.submission.input_policy.objects.items()
+        }
+        approved = msgspec.structs.replace(
+            request,
+            state=RequestState.APPROVED,
+            nested=nested,
+            approved_digest=approval_digest(code.digest, nested, inputs, environment),
+            decided_by=ctx.user_uid,
+            decided_at=ctx.now,
+        )
+        tx.replace(approved)
+        view = request_view(tx, approved)
+    return RequestReply(view)
+
+
+@handles(DenyRequest, needs=Capability.DECIDE_REQUESTS)
+def deny_request(ctx: Context, message: DenyRequest) -> Message:
+    """Say no, or take back a yes; in both cases with a reason.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+        InvalidInput: no reason.
+        InvalidState: it is over already.
+    """
+    if not message.reason.strip() or len(message.reason) > MAX_REASON:
+        raise InvalidInput(f"Give the requester a reason of 1 to {MAX_REASON} characters.")
+    with ctx.site.store.writing(ctx.event("request.denied", message.uid)) as tx:
+        request, _ = _to_decide(ctx, tx, message.uid)
+        approved = request.state is RequestState.APPROVED
+        state = RequestState.REVOKED if approved else RequestState.REJECTED
+        _check_step(request, state)
+        denied = msgspec.structs.replace(
+            request,
+            state=state,
+            decision_reason=message.reason,
+            decided_by=ctx.user_uid,
+            decided_at=ctx.now,
+        )
+        tx.replace(denied)
+        view = request_view(tx, denied)
+    return RequestReply(view)
+
+
+@handles(WithdrawRequest, needs=Capability.SUBMIT_CODE)
+def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
+    """Take a request of one's own back.
+
+    Raises:
+        NotFound: not there, or not the caller's.
+        InvalidState: it was decided already.
+    """
+    with ctx.site.store.writing(ctx.event("request.withdrawn", message.uid)) as tx:
+        request = tx.find(Request, uid=message.uid)
+        if request is None or request.requester_uid != ctx.user_uid:
+            raise NotFound(_NOT_THERE)
+        _check_step(request, RequestState.WITHDRAWN)
+        withdrawn = msgspec.structs.replace(request, state=RequestState.WITHDRAWN)
+        tx.replace(withdrawn)
+        view = request_view(tx, withdrawn)
+    return RequestReply(view)

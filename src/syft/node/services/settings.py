@@ -1,0 +1,32 @@
+"""This module does what is asked about a node's settings."""
+
+from __future__ import annotations
+
+import msgspec
+
+from syft.model.message import Message
+from syft.model.messages.settings import GetSettings, SettingsReply, UpdateSettings
+from syft.model.permission import Capability
+from syft.node.context import Context
+from syft.node.dispatch import handles
+
+# The setting under which all of them are kept, as JSON.
+SETTINGS = "node_settings"
+
+
+@handles(GetSettings, needs=Capability.VIEW_SETTINGS)
+def get_settings(ctx: Context, message: GetSettings) -> Message:
+    """The settings as they are."""
+    return SettingsReply(ctx.site.node_settings())
+
+
+@handles(UpdateSettings, needs=Capability.CHANGE_SETTINGS)
+def update_settings(ctx: Context, message: UpdateSettings) -> Message:
+    """Change what was named; the rest stays."""
+    given = {name: getattr(message, name) for name in message.__struct_fields__}
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = msgspec.structs.replace(ctx.site.node_settings(), **given)
+    with ctx.site.store.writing(ctx.event("settings.changed", fields=",".join(given))) as tx:
+        tx.put_setting(SETTINGS, msgspec.json.encode(settings).decode())
+    ctx.site.settings_changed(settings)
+    return SettingsReply(settings)

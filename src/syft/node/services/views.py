@@ -1,0 +1,136 @@
+"""This module makes views of records: what of them travels, with the names of people in place of their UIDs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from syft.code.capture import review
+from syft.errors import NotFound
+from syft.jobs.nested import pin_nested
+from syft.model.code import Code
+from syft.model.job import Job, Release
+from syft.model.messages.codes import CodeView
+from syft.model.messages.jobs import JobView
+from syft.model.messages.requests import RequestView
+from syft.model.object import ObjectRecord, ValueRef
+from syft.model.permission import Role
+from syft.model.request import Request
+from syft.model.uid import UID
+from syft.model.user import User, UserView
+from syft.store.base import Reader
+
+
+def person(reader: Reader, uid: UID) -> UserView:
+    """An account as others see it; one that was deleted is shown as such."""
+    user = reader.find(User, uid=uid)
+    if user is not None:
+        return user.view
+    return UserView(
+        uid=uid,
+        email="deleted@account.invalid",
+        name="deleted account",
+        role=Role.NONE,
+        created_at=datetime.fromtimestamp(0, UTC),
+    )
+
+
+def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
+    """The accounts that own what a code asks to run on, each once.
+
+    Raises:
+        NotFound: it asks for something that is not there (any more).
+    """
+    owners: dict[UID, None] = {}
+    for rule in code.submission.input_policy.objects.values():
+        record = reader.find(ObjectRecord, uid=rule.object_uid)
+        if record is None:
+            raise NotFound(
+                f"The input {rule.label or rule.object_uid.hex} of '{code.name}' is not on this node."
+            )
+        owners[record.owner_uid] = None
+    return tuple(owners)
+
+
+def known_owners(reader: Reader, code: Code) -> tuple[UID, ...]:
+    """`owners_of`, leaving out what has been deleted."""
+    records = (
+        reader.find(ObjectRecord, uid=rule.object_uid)
+        for rule in code.submission.input_policy.objects.values()
+    )
+    return tuple(dict.fromkeys(record.owner_uid for record in records if record is not None))
+
+
+def latest_request(reader: Reader, code: Code) -> Request | None:
+    """The newest request about that code."""
+    found = reader.select(Request, code_uid=code.uid, limit=1, newest_first=True)
+    return found[0] if found else None
+
+
+def code_view(reader: Reader, code: Code) -> CodeView:
+    """A code for somebody who may see it."""
+    request = latest_request(reader, code)
+    return CodeView(
+        uid=code.uid,
+        digest=code.digest,
+        version=code.version,
+        author=person(reader, code.owner_uid),
+        submission=code.submission,
+        status=request.state if request else None,
+        status_reason=request.decision_reason if request else "",
+        findings=review(code.submission),
+        created_at=code.created_at,
+    )
+
+
+def request_view(reader: Reader, request: Request) -> RequestView:
+    """A request for somebody who may see it."""
+    code = reader.get(Code, request.code_uid)
+    nested = request.nested or pin_nested(reader, code)[0]
+    return RequestView(
+        uid=request.uid,
+        state=request.state,
+        code=code_view(reader, code),
+        nested=tuple(code_view(reader, reader.get(Code, one.code_uid)) for one in nested),
+        requester=person(reader, request.requester_uid),
+        reason=request.reason,
+        decided_by=person(reader, request.decided_by) if request.decided_by else None,
+        decision_reason=request.decision_reason,
+        results_released=reader.count(Release, request_uid=request.uid),
+        created_at=request.created_at,
+        decided_at=request.decided_at,
+    )
+
+
+def job_view(reader: Reader, job: Job, *, with_result: bool) -> JobView:
+    """A job for somebody who may see it.
+
+    Args:
+        reader: of the store.
+        job: the job.
+        with_result: whether the caller may read its result.
+    """
+    result: ValueRef | None = None
+    if with_result and job.result_uid is not None:
+        record = reader.find(ObjectRecord, uid=job.result_uid)
+        result = record.private if record else None
+    return JobView(
+        uid=job.uid,
+        code_uid=job.code_uid,
+        code_name=job.code_name,
+        requester=person(reader, job.requester_uid),
+        parent_uid=job.parent_uid,
+        mode=job.mode,
+        state=job.state,
+        note=job.note,
+        error_code=job.error_code,
+        result_uid=job.result_uid if with_result else None,
+        result=result,
+        isolation=job.isolation,
+        current_iter=job.current_iter,
+        n_iters=job.n_iters,
+        resources=job.resources,
+        subjobs=reader.count(Job, parent_uid=job.uid),
+        created_at=job.created_at,
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+    )

@@ -1,0 +1,282 @@
+"""This module launches a node, in this process or in one of its own, for notebooks and tests."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import subprocess
+import sys
+from typing import Any, Final
+
+import msgspec
+
+from syft.client.client import Client
+from syft.client.login import connect, login, login_as_guest
+from syft.client.present import SyftInfo, say
+from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD, Settings
+from syft.errors import InvalidInput, NodeUnreachable, StorageError
+from syft.node.node import Node
+from syft.server.open_node import folder_of, open_node
+from syft.server.serve import Ready
+from syft.transport.memory import MemoryRoute
+
+_STOP_S: Final = 8.0
+_nodes: dict[str, Node] = {}
+_handles: list[ServerHandle] = []
+
+
+class ServerHandle:
+    """A launched node.
+
+    Attributes:
+        name: of the node.
+        port: it listens on; None for a node in this process.
+        url: to log in at; None for a node in this process.
+        python_server: the node itself, where it is in this process.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        node: Node | None = None,
+        process: subprocess.Popen[bytes] | None = None,
+        port: int | None = None,
+        host: str = "localhost",
+        server_type: str = "datasite",
+        server_side_type: str = "high",
+    ) -> None:
+        self.name = name
+        self.port = port
+        self.host = host
+        self.server_type = server_type
+        self.server_side_type = server_side_type
+        self.deployment_type = "python"
+        self.python_server = node
+        self._process = process
+
+    @property
+    def url(self) -> str | None:
+        """Where to log in."""
+        return f"http://{self.host}:{self.port}" if self.port else None
+
+    @property
+    def pid(self) -> int:
+        """The process that the node is in."""
+        return self._process.pid if self._process else os.getpid()
+
+    @property
+    def client(self) -> Client:
+        """A guest's client."""
+        if self.python_server is not None:
+            return connect(route=MemoryRoute(self.python_server))
+        return connect(url=self.host, port=self.port)
+
+    def login(self, email: str | None = None, password: str | None = None, **_: Any) -> Client:
+        """Log in; asks for what is missing."""
+        email = email or input("Email: ")
+        if self.python_server is not None:
+            return login(email=email, password=password, route=MemoryRoute(self.python_server))
+        return login(email=email, password=password, url=self.host, port=self.port)
+
+    def login_as_guest(self, **_: Any) -> Client:
+        """Look around without an account."""
+        if self.python_server is not None:
+            return login_as_guest(route=MemoryRoute(self.python_server))
+        return login_as_guest(url=self.host, port=self.port)
+
+    def register(
+        self,
+        name: str,
+        email: str | None = None,
+        password: str | None = None,
+        password_verify: str | None = None,
+        institution: str | None = None,
+        website: str | None = None,
+    ) -> Any:
+        """Make an account on the node."""
+        return self.client.register(
+            name=name,
+            email=email or input("Email: "),
+            password=password,
+            password_verify=password_verify if password_verify is not None else password,
+            institution=institution,
+            website=website,
+        )
+
+    def land(self) -> None:
+        """Stop the node. What it had stays, for the next launch with `reset=False`."""
+        if self in _handles:
+            _handles.remove(self)
+        if self.python_server is not None:
+            _nodes.pop(self.name, None)
+            self.python_server.close()
+            return
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        say(f"Stopping {self.name}")
+        if process.stdin is not None:
+            process.stdin.close()  # the lifeline: the server closes itself
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    shutdown = land
+
+    def __enter__(self) -> ServerHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.land()
+
+    def __repr__(self) -> str:
+        return f"<ServerHandle {self.name} at {self.url or 'this process'}>"
+
+
+def launch(
+    name: str | None = None,
+    server_type: str | None = None,
+    deploy_to: str | None = None,
+    server_side_type: str | None = None,
+    port: int | str | None = None,
+    processes: int = 1,
+    dev_mode: bool = False,
+    reset: bool = False,
+    host: str = "127.0.0.1",
+    **options: Any,
+) -> ServerHandle:
+    """Launch a node, or take the one of that name that runs in this process already.
+
+    Args:
+        name: of the node; its data is kept under it.
+        server_type: "datasite".
+        deploy_to: "python"; or "remote" for a handle to a server that runs at SERVER_URL and SERVER_PORT.
+        server_side_type: "high" where there is private data, or "low".
+        port: a number, or "auto" for any free one, starts a server process; None keeps the node in this process.
+        processes: accepted for compatibility; a node is one process.
+        dev_mode: accepted for compatibility; nothing is less safe for it.
+        reset: throw away what the node of that name had.
+        host: to listen on. Stays on this machine while the administrator has the default password.
+        options: other options of PySyft 0.9, accepted and without effect: queues and workers are always there.
+    Returns:
+        A handle with `.client`, `.login`, `.login_as_guest`, `.register`, `.land`, `.port` and `.url`.
+    Raises:
+        InvalidInput: an option that nobody knows, or a port that is none.
+        StorageError: the node's data is open in another process, or cannot be read.
+    """
+    _check_options(options)
+    name = name or "syft-server"
+    kind = str(getattr(server_type, "value", server_type) or "datasite")
+    side = str(getattr(server_side_type, "value", server_side_type) or "high")
+    if deploy_to == "remote":
+        return _remote(name, kind, side)
+    settings = Settings.from_env(os.environ)
+    folder_of(settings, name)
+    if port is None:
+        handle = _launch_here(settings, name, kind, side, reset=reset)
+    else:
+        handle = _launch_process(name, kind, side, port, host, reset=reset)
+    if handle not in _handles:
+        _handles.append(handle)
+    return handle
+
+
+_IGNORED: Final = frozenset(
+    "log_level tail enable_warnings n_consumers thread_workers create_producer queue_port "
+    "association_request_auto_approval background_tasks debug migrate from_state_folder consumer_type "
+    "db_url".split()
+)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    unknown = sorted(set(options) - _IGNORED)
+    if unknown:
+        raise InvalidInput(f"launch() does not know {', '.join(unknown)}. See help(sy.orchestra.launch).")
+    wanted = [name for name in ("from_state_folder", "db_url") if options.get(name)]
+    if wanted:
+        raise InvalidInput(f"launch() cannot do {', '.join(wanted)} yet; leave it out.")
+
+
+def _remote(name: str, kind: str, side: str) -> ServerHandle:
+    url = os.environ.get("SERVER_URL", "http://localhost")
+    port = int(os.environ.get("SERVER_PORT", "8080"))
+    host = url.split("://", 1)[-1].rstrip("/")
+    return ServerHandle(name, port=port, host=host, server_type=kind, server_side_type=side)
+
+
+def _launch_here(settings: Settings, name: str, kind: str, side: str, *, reset: bool) -> ServerHandle:
+    node = _nodes.get(name)
+    if node is not None and reset:
+        node.close()
+        node = None
+    if node is None:
+        node = open_node(settings, name, reset=reset, kind=kind, side_type=side)
+        node.start()
+        _nodes[name] = node
+    say(
+        SyftInfo("You have launched a development server in this process. It is intended only for local use.")
+    )
+    return ServerHandle(name, node=node, server_type=kind, server_side_type=side)
+
+
+def _launch_process(
+    name: str, kind: str, side: str, port: int | str, host: str, *, reset: bool
+) -> ServerHandle:
+    if port != "auto" and not (isinstance(port, int) and 0 < port < 65536):
+        raise InvalidInput(f"A port is a number from 1 to 65535, or 'auto', not {port!r}.")
+    for handle in [one for one in _handles if one.name == name and one.port is not None]:
+        # A notebook cell that is run again replaces the server that its last run started.
+        handle.land()
+    say(f"Starting {name} server on {host}:{port}", end="\n")
+    command = [sys.executable, "-m", "syft.cli", "launch", "--name", name, "--host", host]
+    command += ["--port", "0" if port == "auto" else str(port), "--server-type", kind, "--side", side]
+    command += ["--notify"] + (["--reset"] if reset else ["--no-reset"])
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    ready = _wait_ready(process, name)
+    say("Waiting for server to start Done.")
+    if ready.note:
+        say(SyftInfo(ready.note))
+    say(
+        SyftInfo(
+            f"You have launched a development server at http://{ready.host}:{ready.port}. "
+            "It is intended only for local use."
+        )
+    )
+    shown = "localhost" if ready.host in ("127.0.0.1", "0.0.0.0", "::1") else ready.host  # noqa: S104
+    return ServerHandle(
+        name, process=process, port=ready.port, host=shown, server_type=kind, server_side_type=side
+    )
+
+
+def _wait_ready(process: subprocess.Popen[bytes], name: str) -> Ready:
+    if process.stdout is None:
+        raise NodeUnreachable(f"Server '{name}' was started without a way to hear from it.")
+    line = process.stdout.readline()
+    process.stdout.close()
+    if not line:
+        code = process.wait()
+        raise StorageError(f"Server '{name}' did not start (exit code {code}); what it printed says why.")
+    try:
+        return msgspec.json.decode(line, type=Ready)
+    except msgspec.MsgspecError:
+        process.kill()
+        process.wait()
+        raise StorageError(
+            f"Server '{name}' did not start: {line.decode(errors='replace').strip()}"
+        ) from None
+
+
+def land_all() -> None:
+    """Stop everything that was launched from this process."""
+    for handle in list(_handles):
+        handle.land()
+
+
+atexit.register(land_all)
+
+__all__ = ["DEFAULT_EMAIL", "DEFAULT_PASSWORD", "ServerHandle", "land_all", "launch"]

@@ -1,0 +1,144 @@
+"""This module runs a node as a server process until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+import uvicorn
+
+from syft.errors import StorageError
+from syft.node.node import Node
+from syft.server.app import make_app
+
+# Longer than any client keeps an idle connection, so that it is the client that closes it.
+_KEEP_ALIVE_S: Final = 75
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """What a server says once it answers.
+
+    Args:
+        host: it listens on.
+        port: it listens on.
+        note: something its operator should know; empty when there is nothing.
+    """
+
+    host: str
+    port: int
+    note: str = ""
+
+
+def safe_host(node: Node, host: str) -> tuple[str, str]:
+    """Where to listen: never beyond this machine while everybody knows the password.
+
+    Args:
+        node: whose password it is.
+        host: asked for.
+    Returns:
+        The host, and what to tell the operator when it is another than asked for.
+    """
+    if is_loopback(host) or not node.has_default_password:
+        return host, ""
+    return "127.0.0.1", (
+        f"Listening on 127.0.0.1 instead of {host}: the administrator still has the default password. "
+        "Change it with `client.account.set_password(...)`, or set SYFT_ROOT_PASSWORD before the first start."
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        StorageError: the port is taken, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family, socket.SOCK_STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+        server.listen(1024)
+    except OSError as error:
+        server.close()
+        raise StorageError(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port."
+        ) from error
+    return server
+
+
+def serve(
+    node: Node,
+    *,
+    host: str,
+    port: int,
+    on_ready: Callable[[Ready], None],
+    lifeline: int | None = None,
+) -> None:
+    """Serve a node until SIGINT or SIGTERM, or until the lifeline ends; then close it.
+
+    Args:
+        node: opened, not yet started.
+        host: to listen on.
+        port: to listen on; 0 for any free one.
+        on_ready: told where, once it answers.
+        lifeline: a pipe's reading end: when its writer is gone, whoever started this server is too.
+    """
+    host, note = safe_host(node, host)
+    with contextlib.closing(listen(host, port)) as server_socket:
+        node.start()
+        try:
+            bound = server_socket.getsockname()
+            config = uvicorn.Config(
+                make_app(node),
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=3,
+                server_header=False,
+                date_header=False,
+            )
+            server = uvicorn.Server(config)
+            if lifeline is not None:
+                threading.Thread(target=_until_orphaned, args=(lifeline, server), daemon=True).start()
+            asyncio.run(_run(server, server_socket, lambda: on_ready(Ready(bound[0], bound[1], note))))
+        finally:
+            node.close()
+
+
+async def _run(server: uvicorn.Server, listening: socket.socket, on_started: Callable[[], None]) -> None:
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    if server.started:
+        on_started()
+    await task
+
+
+def _until_orphaned(lifeline: int, server: uvicorn.Server) -> None:
+    with contextlib.suppress(OSError):
+        while os.read(lifeline, 64):
+            pass
+    server.should_exit = True
+    # Should a request hold the shutdown up, the process still ends soon after its owner.
+    timer = threading.Timer(10, os.kill, (os.getpid(), signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
