@@ -1,0 +1,170 @@
+"""Who may do what to which object, as tables."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from syft.access.caller import Caller
+from syft.access.checks import (
+    can_decide,
+    can_read_log,
+    can_read_value,
+    can_see_code,
+    can_see_job,
+    check_can_decide,
+    check_can_give_role,
+    check_can_manage,
+    check_capability,
+)
+from syft.access.roles import CAPABILITIES
+from syft.errors import AuthorizationException, InvalidInput, NotFound
+from syft.model.code import Code, CodeSubmission, Mode
+from syft.model.job import Job
+from syft.model.object import Face, ObjectKind, ObjectRecord
+from syft.model.permission import Capability, Role
+from syft.model.uid import UID
+from syft.model.user import User
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def person(role: Role, uid: UID | None = None) -> Caller:
+    if role is Role.GUEST:
+        return Caller(bytes(32), None)
+    user = User(uid=uid or UID(), email="a@b.c", name="A", role=role, password_hash="x", created_at=NOW)
+    return Caller(bytes(32), user)
+
+
+OWNER, AUTHOR = UID(), UID()
+OBJECT = ObjectRecord(uid=UID(), kind=ObjectKind.ASSET, owner_uid=OWNER, created_at=NOW)
+CODE = Code(
+    uid=UID(),
+    owner_uid=AUTHOR,
+    digest="d",
+    name="f",
+    version=1,
+    submission=CodeSubmission(name="f", source=""),
+    created_at=NOW,
+)
+
+
+def job(mode: Mode) -> Job:
+    return Job(uid=UID(), code_uid=CODE.uid, code_name="f", requester_uid=AUTHOR, mode=mode, created_at=NOW)
+
+
+def test_every_role_has_its_row_and_each_has_all_of_the_one_below() -> None:
+    assert set(CAPABILITIES) == set(Role)
+    rising = sorted(Role)
+    for below, above in zip(rising, rising[1:], strict=False):
+        assert CAPABILITIES[below] < CAPABILITIES[above]
+    assert CAPABILITIES[Role.ADMIN] == set(Capability)
+
+
+def test_a_capability_that_is_missing_says_what_to_do() -> None:
+    check_capability(person(Role.ADMIN), Capability.ADMINISTER, "x.y")
+    with pytest.raises(AuthorizationException, match="Log in, or register"):
+        check_capability(person(Role.GUEST), Capability.RUN_CODE, "jobs.call")
+    with pytest.raises(AuthorizationException, match="As a data scientist"):
+        check_capability(person(Role.DATA_SCIENTIST), Capability.UPLOAD_DATA, "datasets.create")
+
+
+def test_guests_who_are_not_welcome_can_only_come_in() -> None:
+    shut = Caller(bytes(32), None, guests_welcome=False)
+    assert shut.can(Capability.LOG_IN)
+    assert not shut.can(Capability.BROWSE_DATASETS)
+    assert person(Role.GUEST).can(Capability.BROWSE_DATASETS)
+
+
+@pytest.mark.parametrize(
+    ("caller", "private", "mock"),
+    [
+        (person(Role.GUEST), False, True),
+        (person(Role.DATA_SCIENTIST), False, True),
+        (person(Role.DATA_OWNER), False, True),
+        (person(Role.DATA_OWNER, OWNER), True, True),
+        (person(Role.ADMIN), True, True),
+    ],
+)
+def test_who_reads_values(caller: Caller, private: bool, mock: bool) -> None:
+    assert can_read_value(caller, OBJECT, Face.PRIVATE, granted=False) is private
+    assert can_read_value(caller, OBJECT, Face.MOCK, granted=False) is mock
+
+
+def test_a_grant_opens_the_private_face_to_accounts_but_never_to_guests() -> None:
+    assert can_read_value(person(Role.DATA_SCIENTIST), OBJECT, Face.PRIVATE, granted=True)
+    assert not can_read_value(person(Role.GUEST), OBJECT, Face.PRIVATE, granted=True)
+
+
+@pytest.mark.parametrize(
+    ("caller", "owners", "sees", "decides"),
+    [
+        (person(Role.GUEST), [OWNER], False, False),
+        (person(Role.DATA_SCIENTIST), [OWNER], False, False),
+        (person(Role.DATA_SCIENTIST, AUTHOR), [OWNER], True, False),
+        (person(Role.DATA_OWNER, OWNER), [OWNER], True, True),
+        (person(Role.DATA_OWNER), [OWNER], False, False),
+        (person(Role.DATA_OWNER, OWNER), [OWNER, UID()], True, False),
+        (person(Role.DATA_OWNER), [], True, True),
+        (person(Role.ADMIN), [OWNER], True, True),
+        # The author never decides, whatever else they are.
+        (person(Role.DATA_OWNER, AUTHOR), [], True, False),
+        (person(Role.ADMIN, AUTHOR), [OWNER], True, False),
+    ],
+)
+def test_who_sees_and_decides_about_code(
+    caller: Caller, owners: list[UID], sees: bool, decides: bool
+) -> None:
+    assert can_see_code(caller, CODE, owners) is sees
+    assert can_decide(caller, CODE, owners) is decides
+    if decides:
+        check_can_decide(caller, CODE, owners)
+    else:
+        with pytest.raises(AuthorizationException if sees else NotFound):
+            check_can_decide(caller, CODE, owners)
+
+
+@pytest.mark.parametrize(
+    ("caller", "mode", "sees", "reads_log"),
+    [
+        (person(Role.DATA_SCIENTIST, AUTHOR), Mode.PRIVATE, True, False),
+        (person(Role.DATA_SCIENTIST, AUTHOR), Mode.MOCK, True, True),
+        (person(Role.DATA_SCIENTIST), Mode.MOCK, False, False),
+        (person(Role.DATA_OWNER, OWNER), Mode.PRIVATE, True, True),
+        (person(Role.DATA_OWNER), Mode.PRIVATE, False, False),
+        (person(Role.ADMIN), Mode.PRIVATE, True, True),
+        (person(Role.GUEST), Mode.MOCK, False, False),
+    ],
+)
+def test_who_sees_jobs_and_reads_what_they_print(
+    caller: Caller, mode: Mode, sees: bool, reads_log: bool
+) -> None:
+    assert can_see_job(caller, job(mode), [OWNER]) is sees
+    assert can_read_log(caller, job(mode), [OWNER]) is reads_log
+
+
+def test_a_log_about_several_owners_data_is_no_single_owners() -> None:
+    assert not can_read_log(person(Role.DATA_OWNER, OWNER), job(Mode.PRIVATE), [OWNER, UID()])
+
+
+def test_roles_are_given_downwards() -> None:
+    check_can_give_role(person(Role.DATA_OWNER), Role.DATA_SCIENTIST)
+    check_can_give_role(person(Role.ADMIN), Role.ADMIN)
+    for role in (Role.DATA_OWNER, Role.ADMIN):
+        with pytest.raises(AuthorizationException):
+            check_can_give_role(person(Role.DATA_OWNER), role)
+    with pytest.raises(InvalidInput):
+        check_can_give_role(person(Role.ADMIN), Role.GUEST)
+
+
+def test_accounts_are_managed_downwards() -> None:
+    def user(role: Role) -> User:
+        found = person(role).user
+        assert found is not None
+        return found
+
+    check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_SCIENTIST))
+    check_can_manage(person(Role.ADMIN), user(Role.ADMIN))
+    with pytest.raises(AuthorizationException):
+        check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_OWNER))
+    with pytest.raises(NotFound):
+        check_can_manage(person(Role.DATA_SCIENTIST), user(Role.DATA_SCIENTIST))
