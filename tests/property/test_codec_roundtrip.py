@@ -20,13 +20,13 @@ np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
 
 EXAMPLES = settings(
-    max_examples=400,
+    max_examples=250,
     derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-FEWER = settings(EXAMPLES, max_examples=120)
+FEWER = settings(EXAMPLES, max_examples=100)
 
 zones = st.sampled_from(
     [
@@ -216,8 +216,9 @@ def frames(draw: st.DrawFn) -> Any:
     content = {place: pd.Series(draw(columns(rows))) for place in range(len(labels))}
     frame = pd.DataFrame(content, index=range(rows))
     frame.columns = pd.Index(labels, tupleize_cols=draw(st.booleans()))
-    if draw(st.booleans()):
-        frame.index = pd.Index(draw(columns(rows)), tupleize_cols=False)
+    labels_of_rows = draw(columns(rows))
+    if labels_of_rows.dtype != "f2":  # pandas has no index of these
+        frame.index = pd.Index(labels_of_rows, tupleize_cols=False)
     if draw(st.booleans()):
         frame = frame.iloc[draw(st.integers(0, 3)) :]
     return frame

@@ -106,9 +106,9 @@ def mutations(rng: random.Random, data: bytes) -> Iterator[bytes]:
 
 
 ODD_PARTS: list[object] = [
-    None, True, 0, -1, 1, 2, 5, 127, 2**31, 2**62, 2**63, 1.5, float("nan"), float("inf"), "", "a", "O", "f8", "<M8[ns]",
-    "|b1", "<U4", "V0", "C", "F", "masked", "string", "category", "arrow", "period", "interval", "zoned", "ns", "both",
-    "Int64", "D", "M", "UTC", "../zone", b"", b"\x01", b"abcdefgh", bytes(64), b"\xff" * 64, [], [0], [1, 2], [-1],
+    None, True, 0, -1, 1, 2, 5, 127, 2**31, 2**62, 2**63, 1.5, float("nan"), float("inf"), "", "a", "O", "f8",
+    "<M8[ns]", "|b1", "<U4", "V0", "C", "F", "masked", "string", "category", "arrow", "period", "interval",
+    "zoned", "ns", "both", "Int64", "D", "M", "UTC", "../zone", b"", b"\x01", b"abcdefgh", bytes(64), b"\xff" * 64, [], [0], [1, 2], [-1],
     [2**60], [2**32, 2**32], [None], ["a"], {}, {"a": 1}, Ext(1, packed(0)), Ext(2, packed(b"\x91\x01")),
     Ext(8, packed([1])), Ext(40, packed(["<i8", [1], "C", bytes(8)])), Ext(57, packed(None)), Ext(58, packed(None)),
     Ext(50, packed([Ext(40, packed(["<i8", [2], "C", bytes(16)])), None, None])), Ext(51, packed([0, 2, 1, None])),
@@ -146,7 +146,7 @@ def changed(rng: random.Random, node: Any, go_on: float) -> Any:
         if way < 0.1:
             return node[:place] + node[place + 1 :]
         if way < 0.2:
-            return node + [node[place]]
+            return [*node, node[place]]
         return [*node[:place], changed(rng, node[place], 0.85), *node[place + 1 :]]
     if type(node) is dict and node:
         key = rng.choice(list(node))
@@ -159,7 +159,6 @@ def outcome(data: bytes, **how: bool) -> object:
     try:
         return decode(data, **how)
     except ALLOWED as error:
-        assert type(error) in ALLOWED
         return error
 
 
@@ -287,7 +286,7 @@ MALFORMED: dict[str, bytes] = {
     "zone of no name": of_tag(Tag.ZONE_INFO, ""),
     "date of no calendar": of_tag(Tag.DATE, [2024, 13, 1]),
     "parameter with a default before": of_tag(Tag.PARAMETER, ["*", 0, None, "int"]),
-    "signature of numbers": of_tag(Tag.SIGNATURE, [[1], "int"]),
+    "signature of numbers": of_tag(Tag.SIGNATURE, [tagged(Tag.TYPE, "int"), 1]),
 }  # fmt: skip
 
 
@@ -340,27 +339,46 @@ BAD_DATA: dict[str, Ext] = {
     "dtype of a shape": tagged(Tag.ARRAY, ["(1000000000,)f8", [1], "C", bytes(16)]),
     "dtype by name": tagged(Tag.ARRAY, ["object", [1], "C", bytes(8)]),
     "dtype in dtype in dtype": tagged(Tag.DTYPE, functools.reduce(lambda inner, _: [inner, [1]], range(50), "f8")),
-    "Arrow type in type in type": tagged(Tag.EXTENSION_DTYPE, ["arrow", functools.reduce(lambda inner, _: ["list", inner], range(50), ["int8"])]),
+    "Arrow type in type in type": (
+        tagged(Tag.EXTENSION_DTYPE, ["arrow", functools.reduce(lambda inner, _: ["list", inner], range(50), ["int8"])])
+    ),
     "bool of two": tagged(Tag.ARRAY, ["|b1", [1], "C", b"\x02"]),
     "bool of two in a field": tagged(Tag.ARRAY, [[["a"], ["|b1"], [0], 1, False], [1], "C", b"\x02"]),
     "character beyond Unicode": tagged(Tag.ARRAY, ["<U1", [1], "C", b"\xff\xff\xff\x7f"]),
     "objects that are no list": tagged(Tag.ARRAY, ["O", [1], "C", 5]),
     "objects of another shape": tagged(Tag.ARRAY, ["O", [3], "C", [1, 2]]),
     "scalar of two items": tagged(Tag.SCALAR, ["<i8", bytes(16)]),
-    "frame with a short column": tagged(Tag.FRAME, [AB, TWO_ROWS, [numbers("i", 1, 2), numbers("i", 1)]]),
-    "frame with too few columns": tagged(Tag.FRAME, [AB, TWO_ROWS, [numbers("i", 1, 2)]]),
-    "frame with a table as column": tagged(Tag.FRAME, [AB, TWO_ROWS, [numbers("i", 1, 2), tagged(Tag.ARRAY, ["<i8", [2, 1], "C", bytes(16)])]]),
-    "frame with a list as column": tagged(Tag.FRAME, [AB, TWO_ROWS, [numbers("i", 1, 2), [1, 2]]]),
-    "frame with a frame as index": tagged(Tag.FRAME, [AB, numbers("i", 0, 1), []]),
+    "frame with a short column": tagged(Tag.FRAME, [AB, TWO_ROWS, numbers("i", 1, 2), numbers("i", 1)]),
+    "frame with too few columns": tagged(Tag.FRAME, [AB, TWO_ROWS, numbers("i", 1, 2)]),
+    "frame with a table as column": (
+        tagged(Tag.FRAME, [AB, TWO_ROWS, numbers("i", 1, 2), tagged(Tag.ARRAY, ["<i8", [2, 1], "C", bytes(16)])])
+    ),
+    "frame with a list as column": tagged(Tag.FRAME, [AB, TWO_ROWS, numbers("i", 1, 2), [1, 2]]),
+    "frame with a frame as index": tagged(Tag.FRAME, [AB, numbers("i", 0, 1)]),
     "series longer than its index": tagged(Tag.SERIES, [numbers("i", 1, 2, 3), TWO_ROWS, None]),
     "series of an unhashable name": tagged(Tag.SERIES, [numbers("i", 1, 2), TWO_ROWS, [1]]),
     "code beyond the categories": column(["category", AB, False], small(0, 2)),
     "code before the categories": column(["category", AB, False], small(0, -2)),
+    "categories that are a list": tagged(Tag.EXTENSION_DTYPE, ["category", [1], False]),
+    "intervals of nothing": tagged(Tag.EXTENSION_DTYPE, ["interval", "int64", "right"]),
+    "index with a pace that is no time": tagged(Tag.INDEX, [numbers("i", 1, 2), None, "D"]),
+    "series without an index": tagged(Tag.SERIES, [numbers("i", 1, 2), [0, 1], None]),
+    "levels that are no index": tagged(Tag.MULTI_INDEX, [[None], numbers("i", 1), small(0)]),
+    "levels with codes that are floats": tagged(Tag.MULTI_INDEX, [[None], AB, numbers("f", 0)]),
+    "Arrow type with a parameter": tagged(Tag.EXTENSION_DTYPE, ["arrow", ["int8", 5]]),
+    "Arrow mask of numbers": column(["arrow", ["int64"]], numbers("i", 1), numbers("i", 0)),
+    "zone of a number": tagged(Tag.EXTENSION_DTYPE, ["zoned", "ns", 5]),
+    "zone that is nowhere": tagged(Tag.TIMESTAMP, [1, "ns", "Nowhere/Land"]),
+    "time in no unit": tagged(Tag.TIMESTAMP, [1, "D", None]),
+    "duration in no unit": tagged(Tag.PANDAS_TIMEDELTA, [1, "D"]),
     "codes without categories": column(["category", None, False], small(0)),
-    "categories twice": tagged(Tag.EXTENSION_DTYPE, ["category", tagged(Tag.INDEX, [numbers("i", 5, 5), None, None]), False]),
-    "code beyond the levels": tagged(Tag.MULTI_INDEX, [[AB], [small(2)], [None]]),
-    "code before the levels": tagged(Tag.MULTI_INDEX, [[AB], [small(-2)], [None]]),
-    "levels of two lengths": tagged(Tag.MULTI_INDEX, [[AB, AB], [small(0), small(0, 1)], [None, None]]),
+    "categories twice": (
+        tagged(Tag.EXTENSION_DTYPE, ["category", tagged(Tag.INDEX, [numbers("i", 5, 5), None, None]), False])
+    ),
+    "code beyond the levels": tagged(Tag.MULTI_INDEX, [[None], AB, small(2)]),
+    "code before the levels": tagged(Tag.MULTI_INDEX, [[None], AB, small(-2)]),
+    "levels without codes": tagged(Tag.MULTI_INDEX, [[None], AB]),
+    "levels of two lengths": tagged(Tag.MULTI_INDEX, [[None, None], AB, AB, small(0), small(0, 1)]),
     "text that ends beyond": column(TEXT, 1, None, ends(0, 1000), b"abc"),
     "text that ends far beyond": column(TEXT, 1, None, ends(0, BIG), b"abc"),
     "text that ends before it starts": column(TEXT, 2, None, ends(0, 3, 1), b"abc"),
@@ -370,16 +388,22 @@ BAD_DATA: dict[str, Ext] = {
     "text of a huge length": column(TEXT, BIG, None, ends(0, 1), b"abc"),
     "text of a negative length": column(TEXT, -1, None, b"", b"abc"),
     "text with half a mask": column(TEXT, 9, b"\x01", ends(*range(10)), b"abcdefghi"),
-    "mask of another length": column(["masked", "Int64"], numbers("i", 1, 2), tagged(Tag.ARRAY, ["|b1", [1], "C", b"\x00"])),
+    "mask of another length": (
+        column(["masked", "Int64"], numbers("i", 1, 2), tagged(Tag.ARRAY, ["|b1", [1], "C", b"\x00"]))
+    ),
     "mask of numbers": column(["masked", "Int64"], numbers("i", 1, 2), numbers("i", 0, 1)),
     "masked numbers of another type": column(["masked", "Int8"], numbers("i", 1, 2), None),
     "masked by another name": tagged(Tag.EXTENSION_DTYPE, ["masked", "category"]),
     "Arrow numbers of another type": column(["arrow", ["int64"]], small(1, 2), None),
-    "Arrow mask of another length": column(["arrow", ["int64"]], numbers("i", 1, 2), tagged(Tag.ARRAY, ["|b1", [1], "C", b"\x00"])),
+    "Arrow mask of another length": (
+        column(["arrow", ["int64"]], numbers("i", 1, 2), tagged(Tag.ARRAY, ["|b1", [1], "C", b"\x00"]))
+    ),
     "Arrow type of no name": tagged(Tag.EXTENSION_DTYPE, ["arrow", ["extension<arrow.py_extension_type>"]]),
     "times that are floats": column(["zoned", "ns", "UTC"], numbers("f", 1)),
     "times in no unit": tagged(Tag.EXTENSION_DTYPE, ["zoned", "h", "UTC"]),
-    "interval that ends before it starts": column(["interval", tagged(Tag.DTYPE, "<i8"), "right"], numbers("i", 5), numbers("i", 1)),
+    "interval that ends before it starts": (
+        column(["interval", tagged(Tag.DTYPE, "<i8"), "right"], numbers("i", 5), numbers("i", 1))
+    ),
     "interval of frames": tagged(Tag.INTERVAL, [numbers("i", 1, 2), numbers("i", 3, 4), "right"]),
     "times at another pace": tagged(Tag.INDEX, [numbers("M", 1, 5, 7), None, "D"]),
     "pace of nothing": tagged(Tag.PERIOD, [1, "every now and then"]),
@@ -395,7 +419,9 @@ def test_data_that_does_not_add_up_is_refused(name: str, zero_copy: bool) -> Non
     assert type(caught.value) is DecodeError
 
 
-@pytest.mark.parametrize("name", ["code beyond the categories", "text that ends beyond", "bool of two"])
+@pytest.mark.parametrize(
+    "name", ["code beyond the categories", "text that ends before it starts", "bool of two"]
+)
 def test_it_is_the_check_that_refuses_them(name: str) -> None:
     """Trusted, they are made: and then reading them reads somebody else's memory."""
     pytest.importorskip("pandas")
@@ -408,10 +434,10 @@ def test_the_same_data_when_it_adds_up_is_accepted() -> None:
     pytest.importorskip("pandas")
     for good in (
         tagged(Tag.ARRAY, ARRAY),
-        tagged(Tag.FRAME, [AB, TWO_ROWS, [numbers("i", 1, 2), numbers("i", 1, 2)]]),
+        tagged(Tag.FRAME, [AB, TWO_ROWS, numbers("i", 1, 2), numbers("i", 1, 2)]),
         tagged(Tag.SERIES, [numbers("i", 1, 2), TWO_ROWS, None]),
         column(["category", AB, False], small(0, 1, -1)),
-        tagged(Tag.MULTI_INDEX, [[AB, AB], [small(0), small(1)], [None, None]]),
+        tagged(Tag.MULTI_INDEX, [[None, None], AB, AB, small(0), small(1)]),
         column(TEXT, 2, None, ends(0, 1, 3), b"abc"),
         column(TEXT, 9, b"\x01\x00", ends(*range(10)), b"abcdefghi"),
         column(["masked", "Int64"], numbers("i", 1, 2), None),
@@ -435,7 +461,7 @@ def test_keys_of_one_hash_cost_no_more_than_others(make: str) -> None:
     parts = keys if make == "SET" else [part for key in keys for part in (key, None)]
 
     start = time.process_time()
-    with pytest.raises(DecodeError, match="not a value|one hash"):
+    with pytest.raises(DecodeError, match=r"not a value|one hash"):
         decode(of_tag(Tag[make], parts))
 
     assert time.process_time() - start < 5  # some 0.1 s; 20,000 colliding keys would take ten times the limit

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from syft.errors import DecodeError, TooLarge, UnsupportedType
-from syft.wire import tags
+from syft.wire import codec, tags
 from syft.wire.codec import Encoded, Tag, canonical, decode, encode, freeze, register
 
 BIG = bytes(range(256)) * 100
@@ -24,7 +24,7 @@ BIG = bytes(range(256)) * 100
 def test_the_layout_is_as_documented() -> None:
     """These bytes are stored for years: whatever changes here needs a new magic and a reader of the old."""
     assert encode({"a": [1, (None, 2.5)]}).to_bytes() == (
-        b"SYFTVAL1" + struct.pack("<QQ", 20, 0)  # no buffers
+        b"SYFTVAL1" + struct.pack("<QQ", 19, 0)  # no buffers
         + b"\x81\xa1a\x92\x01\xc7\x0b\x08\x92\xc0\xcb\x40\x04\x00\x00\x00\x00\x00\x00"
     )  # fmt: skip
 
@@ -119,7 +119,8 @@ def test_a_memory_map_can_be_decoded_and_closed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [(1, "int"), (None, "NoneType"), ([], "list"), (io.BytesIO(), "io.BytesIO"), (Path(), f"pathlib.{type(Path()).__name__}")],
+    [(1, "int"), (None, "NoneType"), ([], "list"), (io.BytesIO(), "io.BytesIO"),
+     (Path(), f"pathlib.{type(Path()).__name__}")],
 )  # fmt: skip
 def test_the_type_is_named_for_display(value: object, name: str) -> None:
     assert encode(value).type_name == name
@@ -189,6 +190,13 @@ def test_depth_beyond_what_python_can_do_is_too_large() -> None:
         encode(nested(5000, lambda value: [value]), max_depth=10_000)
 
 
+def test_more_than_msgpack_can_hold_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "EXTENSION_LIMIT_BYTES", 100)
+
+    with pytest.raises(TooLarge, match=r"too many small values to encode, at value\[1\]"):
+        encode([1, ("some text",) * 20])
+
+
 # --- canonical bytes
 
 
@@ -211,8 +219,8 @@ def test_canonical_bytes_tell_values_apart() -> None:
 
 def test_canonical_bytes_are_as_documented() -> None:
     """Digests of approved code are made of these: what changes here invalidates every approval there is."""
-    assert canonical([1, {"b": {2, 1}}]).hex() == "920181a162c7030992" + "0102"
-    assert canonical((b"x" * 5000,))[:9].hex() == "c8138c0891c5138878"[:18]
+    assert canonical([1, {"b": {2, 1}}]).hex() == "920181a162c70309920102"
+    assert canonical((b"x" * 5000,)).hex() == "c8138c0891c51388" + 5000 * "78"
 
 
 def test_data_has_no_canonical_bytes() -> None:

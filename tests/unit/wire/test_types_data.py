@@ -5,23 +5,27 @@ from __future__ import annotations
 import datetime
 import decimal
 import mmap
+import sys
 import zoneinfo
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from syft.errors import UnsupportedType
+from syft.wire import types_pandas
 from syft.wire.codec import decode, encode
 
 PARIS = zoneinfo.ZoneInfo("Europe/Paris")
 AWARE = pd.date_range("2024-10-27", periods=4, freq="h", tz=PARIS)  # over the end of summer time
 
 
-def there_and_back(value: object, *, zero_copy: bool = False) -> Any:
-    return decode(encode(value).to_bytes(), zero_copy=zero_copy)
+def there_and_back(value: object, *, zero_copy: bool = False, trusted: bool = False) -> Any:
+    return decode(encode(value).to_bytes(), zero_copy=zero_copy, trusted=trusted)
 
 
 # --- numpy
@@ -208,37 +212,29 @@ COLUMNS: dict[str, Any] = {
         for name in ("int8", "int64", "uint32", "float", "double", "bool")
     },
     "Arrow string": pd.array(["a", None], dtype="large_string[pyarrow]"),
-    "Arrow string, short": pd.array(["a", None], dtype=pd.ArrowDtype(__import__("pyarrow").string())),
+    "Arrow string, short": pd.array(["a", None], dtype=pd.ArrowDtype(pa.string())),
     "Arrow binary": pd.array([b"a", None], dtype="binary[pyarrow]"),
     "Arrow timestamp": pd.array([pd.Timestamp("2024-01-01"), None], dtype="timestamp[us][pyarrow]"),
     "Arrow timestamp, zoned": pd.array([AWARE[0], None], dtype="timestamp[ns, tz=Europe/Paris][pyarrow]"),
     "Arrow date": pd.array([datetime.date(2024, 1, 1), None], dtype="date32[pyarrow]"),
     "Arrow time": pd.array([datetime.time(1, 2), None], dtype="time64[us][pyarrow]"),
     "Arrow duration": pd.array([pd.Timedelta(1, "s"), None], dtype="duration[ms][pyarrow]"),
-    "Arrow decimal": pd.array(
-        [decimal.Decimal("1.50"), None], dtype=pd.ArrowDtype(__import__("pyarrow").decimal128(10, 2))
-    ),
-    "Arrow list": pd.array(
-        [[1, 2], None], dtype=pd.ArrowDtype(__import__("pyarrow").list_(__import__("pyarrow").int64()))
-    ),
+    "Arrow decimal": pd.array([decimal.Decimal("1.50"), None], dtype=pd.ArrowDtype(pa.decimal128(10, 2))),
+    "Arrow list": pd.array([[1, 2], None], dtype=pd.ArrowDtype(pa.list_(pa.int64()))),
     "Arrow struct": pd.array(
         [{"a": 1, "b": "x"}, None],
-        dtype=pd.ArrowDtype(
-            __import__("pyarrow").struct(
-                [("a", __import__("pyarrow").int8()), ("b", __import__("pyarrow").string())]
-            )
-        ),
+        dtype=pd.ArrowDtype(pa.struct([("a", pa.int8()), ("b", pa.string())])),
     ),
     "Arrow null": pd.array([None, None], dtype="null[pyarrow]"),
 }
 
 
-@pytest.mark.parametrize("zero_copy", [False, True])
+@pytest.mark.parametrize("how", [{}, {"zero_copy": True}, {"zero_copy": True, "trusted": True}], ids=str)
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_column_comes_back_as_it_was(name: str, zero_copy: bool) -> None:
+def test_a_column_comes_back_as_it_was(name: str, how: dict[str, bool]) -> None:
     frame = pd.DataFrame({"column": COLUMNS[name]})
 
-    back = there_and_back(frame, zero_copy=zero_copy)
+    back = there_and_back(frame, **how)
 
     pd.testing.assert_frame_equal(back, frame, check_exact=True, check_column_type="exact")
     assert back["column"].dtype == frame["column"].dtype
@@ -396,7 +392,6 @@ def test_what_is_under_a_mask_does_not_travel() -> None:
 
 
 def test_text_around_a_slice_and_under_a_null_does_not_travel() -> None:
-    pa = pytest.importorskip("pyarrow")
     buffers = pa.array(["open", "secret"], pa.large_string()).buffers()
     under = pa.Array.from_buffers(pa.large_string(), 2, [pa.py_buffer(b"\x01"), *buffers[1:]])
     around = pd.Series(["open", "secret", "open"], dtype="string[pyarrow]")
@@ -420,11 +415,33 @@ def test_an_unsupported_value_in_a_column_is_found() -> None:
         encode(pd.DataFrame({"a": [1, 2], "b": [1, object()]}))
 
 
+def test_a_pace_that_its_name_does_not_tell_is_left_out() -> None:
+    index = pd.date_range("2024-01-01", periods=3, freq=pd.offsets.CustomBusinessDay(holidays=["2024-01-02"]))
+
+    back = there_and_back(index)
+
+    assert back.equals(index)
+    assert back.freq is None
+
+
+def test_zones_of_pytz_travel_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pandas made them before version 3; where pytz is not, Python's own of that name will do."""
+    packer: Any = None
+    zone = type("Paris", (), {"__module__": "pytz.tzfile", "zone": "Europe/Paris"})()
+
+    assert types_pandas._pack_zone(zone, packer) == "Europe/Paris"
+    monkeypatch.setitem(sys.modules, "pytz", None)
+    assert types_pandas._unpack_zone("Europe/Paris") is PARIS
+    monkeypatch.setitem(sys.modules, "pytz", SimpleNamespace(timezone=lambda name: (name, "of pytz")))
+    assert types_pandas._unpack_zone("Europe/Paris") == ("Europe/Paris", "of pytz")
+
+
 def test_unsupported_kinds_say_what_to_do() -> None:
     frame = pd.DataFrame({"a": [1, 2]})
     for value, hint in (
         (pd.array([0, 1], dtype="Sparse[int64]"), "to_dense"),
         (frame.groupby("a"), "aggregate"),
+        (frame["a"].astype("str").astype(pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))), "astype"),
     ):
         with pytest.raises(UnsupportedType, match=hint):
             encode(value)

@@ -31,7 +31,8 @@ def there_and_back(value: object) -> Any:
 
 
 VALUES = [
-    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 2**64, -(2**63) - 1, 10**4000, -(2**71), 1.5, float("inf"),
+    None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**64 - 1, 2**64, -(2**63) - 1, 10**4000, -(2**71),
+    1.5, float("inf"),
     "", "text", "ä𝄞\0", "ä" * 10_000, "a" * 10_000, "\ud800", "\ud800" * 5000, b"", b"bytes", bytes(10_000),
     bytearray(), bytearray(b"ab"), bytearray(10_000), 1j, complex("inf-1j"),
     [], [1, [2, [3, [None]]]], (), (1,), (1, (2, "a")), set(), {1, "a", (1, 2)}, frozenset(), frozenset({None}),
@@ -136,17 +137,6 @@ def test_text_in_a_buffer_is_read_from_its_start() -> None:
     back = there_and_back(buffer)
 
     assert back.read() == "one\r\ntwo\n"
-
-
-def example(
-    first: int,
-    /,
-    second: str = "x",
-    *rest: "Undefined",  # type: ignore[name-defined]  # noqa: F821, UP037
-    third: list[int] = [1],  # noqa: B006
-    fourth=None,  # type: ignore[no-untyped-def]
-    **others: float,
-) -> datetime.date | None: ...
 
 
 def plain(first: int, /, second: "str" = "x", *rest, third: float = 1.5, **others) -> datetime.date: ...  # type: ignore[no-untyped-def]  # noqa: UP037
