@@ -80,7 +80,7 @@ def test_a_whole_log_is_accepted() -> None:
         (changed(2, seq=4), 3),
         (ENTRIES[1:], 1),
         (ENTRIES[:4] + ENTRIES[5:], 5),
-        (ENTRIES[:4] + [ENTRIES[5], ENTRIES[4]] + ENTRIES[6:], 5),
+        ([*ENTRIES[:4], ENTRIES[5], ENTRIES[4], *ENTRIES[6:]], 5),
         ([ENTRIES[0], *ENTRIES], 2),
         (ENTRIES[:-1], 10),
         ([], 1),

@@ -47,6 +47,7 @@ from syft.store.files import DirectoryLock
 lock = DirectoryLock(Path({str(tmp_path)!r}))
 child = os.fork()
 if child == 0:
+    os.close(1)
     time.sleep(30)
     os._exit(0)
 print(child, flush=True)

@@ -117,7 +117,7 @@ def test_alembic_finds_nothing_to_do(path: Path) -> None:
     make(path)
     engine = sqlite_engine(path, "none")
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
     engine.dispose()
 

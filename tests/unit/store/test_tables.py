@@ -129,7 +129,7 @@ def test_the_first_and_the_last_are_looked_up(tmp_path: Path) -> None:
         for newest_first in (False, True):
             statement = queries.selection(User, (), newest_first=newest_first, limited=True, shifted=False)
             compiled = statement.compile(dialect=engine.dialect)
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (1,)).all()
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (1, 0)).all()
             assert not any("TEMP B-TREE" in row[-1] for row in plan), plan
     engine.dispose()
 

@@ -1,0 +1,1 @@
+"""This package holds the way from each schema to the next, for Alembic."""
