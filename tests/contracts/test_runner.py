@@ -229,9 +229,9 @@ def test_a_large_result_is_passed_on_in_pieces(runner: Runner) -> None:
         largest = 0
 
         def write(self, data: Any, /) -> int:
-            self.total += len(data)
+            self.total += min(len(data), 50_000)
             self.largest = max(self.largest, len(data))
-            return len(data)
+            return min(len(data), 50_000)
 
     recorder = Recorder()
     source = "def f():\n    import numpy\n    return numpy.zeros(200 << 20, dtype='u1')"
@@ -412,7 +412,7 @@ def test_closing_the_standard_streams_is_nobodys_problem(runner: Runner) -> None
             Limits(memory_bytes=256 * MIB),
             "memory limit 256 MiB exceeded",
         ),
-        ("while True: pass", Limits(cpu_s=1), "CPU limit 1 s exceeded"),
+        ("while True: pass", Limits(cpu_s=0.5), "CPU limit 0.5 s exceeded"),
         ("import time; time.sleep(60)", Limits(wall_s=0.5), "wall-clock limit 0.5 s exceeded"),
         (
             "open('x', 'wb').write(bytes(2 << 20))",
@@ -514,6 +514,17 @@ def test_start_returns_at_once_and_run_waits(own_runner: Runner) -> None:
     assert time.monotonic() - begun < 0.1
     assert own_runner.level == ""
     assert value_of(own_runner, "def f(): return 1") == 1
+
+
+def test_what_is_killed_before_it_begins_never_begins(own_runner: Runner, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    work = execution(f"def f(): open({str(tmp_path / 'mark')!r}, 'w')")
+    with ThreadPoolExecutor() as pool:
+        future = pool.submit(own_runner.run, work, result=io.BytesIO())
+        assert wait_until(lambda: own_runner.kill(work.uid, "never mind"))
+        outcome = future.result(20)
+    assert (outcome.status, outcome.reason) == (Status.KILLED, "never mind")
+    assert not (tmp_path / "mark").exists()
 
 
 def test_closing_kills_what_runs_and_refuses_what_comes(own_runner: Runner) -> None:
@@ -707,7 +718,7 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
     directory = next(tmp_path.iterdir())
     assert wait_until(lambda: not list(directory.iterdir()))
     own_runner.close()
-    assert descendants() == before
+    assert descendants() <= before
     assert not list(tmp_path.iterdir())
 
 

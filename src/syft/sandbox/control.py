@@ -1,0 +1,107 @@
+"""This module holds what server and zygote say to each other: packets, with descriptors beside them."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final, TypeVar
+
+import msgspec
+
+from syft.sandbox.limits import Limits
+
+# Below the smallest default of net.core.wmem_max; a longer packet would be refused by the kernel.
+PACKET_BYTES_MAX: Final = 192 << 10
+DESCRIPTORS_MAX: Final = 253  # SCM_MAX_FD
+
+
+class Configure(msgspec.Struct, tag=True, frozen=True):
+    """To the zygote, once: what to become.
+
+    Args:
+        level: isolation level to establish.
+        preload: modules to import before the first job.
+        scratch: directory in which each run gets one of its own.
+    """
+
+    level: str
+    preload: list[str]
+    scratch: str
+
+
+class Fork(msgspec.Struct, tag=True, frozen=True):
+    """To the zygote: a run. With it go stdout, stderr, the channel, and the input files."""
+
+    uid: str
+    limits: Limits
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    """From the zygote: jobs may come.
+
+    Args:
+        level: isolation level established.
+        missing: modules that could not be imported.
+        errors: names of all exception classes that exist in it; no stranger's code has run there.
+        weaknesses: what this machine did not allow, one sentence each.
+    """
+
+    level: str
+    missing: list[str]
+    errors: list[str]
+    weaknesses: list[str]
+
+
+class Unable(msgspec.Struct, tag=True, frozen=True):
+    """From the zygote: it cannot be what was asked; it ends now."""
+
+    why: str
+
+
+class Forked(msgspec.Struct, tag=True, frozen=True):
+    """From the zygote: the run's process exists. With it goes its pidfd."""
+
+    uid: str
+
+
+class Ended(msgspec.Struct, tag=True, frozen=True):
+    """From the zygote: the run's process and all its descendants are gone.
+
+    Args:
+        status: exit status, or minus the signal that ended it; None if it could not be forked at all.
+        cpu_s: processor seconds.
+        max_rss_bytes: largest resident memory.
+        why: what went wrong if it could not be forked.
+    """
+
+    uid: str
+    status: int | None
+    cpu_s: float = 0.0
+    max_rss_bytes: int = 0
+    why: str = ""
+
+
+ToZygote = Configure | Fork
+ToServer = Ready | Unable | Forked | Ended
+
+_Message = TypeVar("_Message")
+
+to_zygote: Final = msgspec.msgpack.Decoder(ToZygote)
+to_server: Final = msgspec.msgpack.Decoder(ToServer)
+
+
+def send(connection: socket.socket, message: ToZygote | ToServer, descriptors: tuple[int, ...] = ()) -> None:
+    """Send one packet; blocks while the other side is behind."""
+    socket.send_fds(connection, [msgspec.msgpack.encode(message)], list(descriptors))
+
+
+def receive(
+    connection: socket.socket, decoder: msgspec.msgpack.Decoder[_Message]
+) -> tuple[_Message | None, list[int]]:
+    """The next packet and its descriptors, which the caller owns; None when the other side has gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(
+            connection, PACKET_BYTES_MAX, DESCRIPTORS_MAX, socket.MSG_CMSG_CLOEXEC
+        )
+    except ConnectionResetError:  # it went without reading all that it was sent
+        return None, []
+    return (decoder.decode(data) if data else None), descriptors

@@ -1,0 +1,134 @@
+"""This module takes away from a freshly forked process what its level says. The order of steps matters."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import resource
+import tempfile
+from dataclasses import dataclass
+from typing import Final
+
+from syft.sandbox.limits import MIB, OPEN_FILES_MAX, Limits
+from syft.sandbox.linux import (
+    PR_SET_DUMPABLE,
+    PR_SET_NO_NEW_PRIVS,
+    close_from,
+    die_with_parent,
+    prctl,
+)
+
+# Enough for deep recursion in C; threads have stacks of their own, counted as memory.
+STACK_BYTES_MAX: Final = 64 * MIB
+_NOTHING_OF: Final = (
+    resource.RLIMIT_MEMLOCK,
+    resource.RLIMIT_MSGQUEUE,
+    resource.RLIMIT_NICE,
+    resource.RLIMIT_RTPRIO,
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where one run lives.
+
+    Args:
+        limits: what it may use.
+        scratch: its own directory, empty.
+        owner: uid to become, or None to stay who we are.
+        parent: pid of the zygote, with which it dies.
+    """
+
+    limits: Limits
+    scratch: str
+    owner: int | None
+    parent: int
+
+
+def arrange_descriptors(wanted: list[int]) -> None:
+    """Give the wanted descriptors the numbers from 0 up, and close every other one.
+
+    Args:
+        wanted: open descriptors; those at 0, 1 and 2 are inherited by programs the run may start.
+    """
+    # Two passes: a low number may be in use by one that is still to be moved.
+    above = max(len(wanted), *wanted) + 1
+    parked = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, above) for descriptor in wanted]
+    for number, descriptor in enumerate(parked):
+        os.dup2(descriptor, number, inheritable=number < 3)
+    close_from(len(wanted))
+
+
+def enter(cell: Cell) -> None:
+    """Go in. There is no way back, and no way on if a step fails.
+
+    Raises:
+        OSError: the kernel refused a step; the caller ends the process without running anything else.
+    """
+    os.setsid()
+    _move_to(cell.scratch)
+    # Root may have any number of processes: the limit on them is set before the change and works after it.
+    set_limits(cell.limits, shared_uid=cell.owner is None)
+    if cell.owner is not None:
+        become(cell.owner)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    # No core file of private data, and no attaching by another process of the same uid.
+    prctl(PR_SET_DUMPABLE, 0)
+    die_with_parent(cell.parent)
+
+
+def become(uid: int) -> None:
+    """Turn from root into a user that owns nothing else, for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _move_to(scratch: str) -> None:
+    os.chdir(scratch)
+    os.environ.update(HOME=scratch, TMPDIR=scratch, MPLCONFIGDIR=scratch, USER="analyst", LOGNAME="analyst")
+    tempfile.tempdir = None
+
+
+def set_limits(limits: Limits, *, shared_uid: bool) -> None:
+    """Set every limit the kernel knows, hard and soft alike.
+
+    Args:
+        limits: what the run may use.
+        shared_uid: whether other processes of this uid count against the limit on processes.
+    """
+    _limit(resource.RLIMIT_AS, _mapped_bytes() + limits.memory_bytes)
+    # The server watches more exactly; this is for when it does not. Soft and hard alike: the first process of
+    # a pid namespace ignores SIGXCPU, but not the SIGKILL that comes at the hard limit.
+    _limit(resource.RLIMIT_CPU, math.ceil(limits.cpu_s) + 1)
+    _limit(resource.RLIMIT_FSIZE, limits.scratch_bytes)
+    _limit(resource.RLIMIT_NOFILE, OPEN_FILES_MAX)
+    _limit(resource.RLIMIT_STACK, STACK_BYTES_MAX)
+    # The kernel counts per uid: what others run is room that this run does not have.
+    _limit(resource.RLIMIT_NPROC, limits.threads + (_tasks() if shared_uid else 1))
+    # Not 0: a core dump piped to a program (systemd-coredump, apport) ignores 0, and 1 stops it.
+    _limit(resource.RLIMIT_CORE, 1)
+    for kind in _NOTHING_OF:
+        _limit(kind, 0)
+    _limit(resource.RLIMIT_SIGPENDING, 64)
+
+
+def _limit(kind: int, most: int) -> None:
+    """Lower a limit, soft and hard; one that is lower already stays."""
+    before = resource.getrlimit(kind)[1]
+    if before != resource.RLIM_INFINITY:
+        most = min(most, before)
+    resource.setrlimit(kind, (most, most))
+
+
+def _mapped_bytes() -> int:
+    """Address space in use."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _tasks() -> int:
+    """All threads on this machine: never fewer than this uid has, and one cheap read."""
+    with open("/proc/loadavg") as file:
+        return int(file.read().split()[3].partition("/")[2])

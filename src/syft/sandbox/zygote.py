@@ -1,0 +1,270 @@
+"""This module is the parent of all runs: a process that has imported the libraries and forks for each run.
+
+It is trusted, single-threaded, computes nothing, and reads nothing that comes from a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final, NoReturn
+
+from syft.sandbox import child, jail, scratch
+from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
+from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
+from syft.wire import codec
+
+SETUP_FAILED: Final = 120
+# Uids for runs when the server is root: the range systemd keeps for users that exist only while something
+# runs ("dynamic users"), low enough to exist in containers that map 65,536 uids.
+FIRST_OWNER: Final = 61184
+OWNERS: Final = 4336
+_SWEEP_EVERY_S: Final = 1.0
+_SWEEP_WAIT_S: Final = 5.0
+
+
+def main() -> None:
+    """Serve the server at the other end of standard input until it goes away."""
+    connection = socket.socket(fileno=os.dup(0))
+    server = os.pidfd_open(os.getppid())
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    configure, _ = receive(connection, to_zygote)
+    if not isinstance(configure, Configure):
+        return
+    try:
+        zygote = Zygote(connection, server, configure)
+        ready = zygote.prepare()
+    except Exception as error:
+        send(connection, Unable(f"{type(error).__name__}: {error}"))
+        return
+    send(connection, ready)
+    zygote.serve()
+
+
+class Zygote:
+    """The parent of runs.
+
+    Args:
+        connection: to the server, whole packets.
+        server: pidfd of the server.
+        configure: what to become.
+    """
+
+    def __init__(self, connection: socket.socket, server: int, configure: Configure) -> None:
+        self._connection = connection
+        self._server = server
+        self._configure = configure
+        self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
+        self._owners: dict[str, int] = {}  # uid of the run -> user it runs as
+        self._changes_owner = False
+
+    def prepare(self) -> Ready:
+        """Import, check, and freeze.
+
+        Raises:
+            RuntimeError: importing has started a thread, so that forking is not safe.
+            ValueError: the level is unknown.
+        """
+        if self._configure.level != "process":
+            raise ValueError(f"no such isolation level: {self._configure.level}")
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        missing = _preload(self._configure.preload)
+        _warm_up()
+        tasks = os.listdir("/proc/self/task")
+        if len(tasks) != 1:
+            names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
+            raise RuntimeError(f"importing has started threads: {', '.join(names)}")
+        weaknesses = ["processes that a run starts can outlive the sandbox if it is ended with SIGKILL"]
+        if os.geteuid() == 0:
+            self._changes_owner = _can_become(FIRST_OWNER)
+            if not self._changes_owner:
+                weaknesses.append("runs have the server's user, because others cannot read the libraries")
+        else:
+            weaknesses.append("runs have the server's user")
+        # A run of the same user must not take over the connection to the server.
+        prctl(PR_SET_DUMPABLE, 0)
+        gc.collect()
+        gc.freeze()
+        return Ready(self._configure.level, missing, sorted(_error_names(BaseException)), weaknesses)
+
+    def serve(self) -> None:
+        """Fork what the server asks for, and tell it what ended, until it goes away."""
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        poll.register(self._server, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll(_SWEEP_EVERY_S * 1000 if self._runs else None):
+                if descriptor == self._server:
+                    self._end()
+                elif descriptor in self._runs:
+                    poll.unregister(descriptor)
+                    self._tell(self._reap(descriptor))
+                else:
+                    fork, descriptors = receive(self._connection, to_zygote)
+                    if not isinstance(fork, Fork):
+                        self._end()
+                    try:
+                        poll.register(self._fork(fork, descriptors), select.POLLIN)
+                    except OSError as error:
+                        self._tell(Ended(fork.uid, None, why=f"{type(error).__name__}: {error}"))
+                    finally:
+                        for descriptor in descriptors:
+                            os.close(descriptor)
+            self._sweep()
+
+    def _fork(self, fork: Fork, descriptors: list[int]) -> int:
+        """Make a run; the pidfd of its process."""
+        directory = f"{self._configure.scratch}/{fork.uid}"
+        os.mkdir(directory, 0o700)
+        owner = self._free_owner() if self._changes_owner else None
+        if owner is not None:
+            os.chown(directory, owner, owner)
+            self._owners[fork.uid] = owner
+        cell = jail.Cell(fork.limits, directory, owner, parent=os.getpid())
+        pid = os.fork()
+        if pid == 0:
+            self._become_run(cell, descriptors)
+        pidfd = os.pidfd_open(pid)
+        self._runs[pidfd] = fork.uid, pid
+        self._tell(Forked(fork.uid), pidfd)
+        return pidfd
+
+    def _become_run(self, cell: jail.Cell, descriptors: list[int]) -> NoReturn:
+        """What the forked process does instead of serving. It never returns into the loop."""
+        try:
+            # The objects must not close numbers that mean something else by then.
+            self._connection.detach()
+            output, errors, channel, *files = descriptors
+            null = os.open(os.devnull, os.O_RDONLY)
+            jail.arrange_descriptors([null, output, errors, channel, *files])
+            connection = socket.socket(fileno=3)
+            child.main(connection, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
+        finally:
+            os._exit(SETUP_FAILED)
+
+    def _free_owner(self) -> int:
+        """A user that no other run has now."""
+        taken = set(self._owners.values())
+        return next(uid for uid in range(FIRST_OWNER, FIRST_OWNER + OWNERS) if uid not in taken)
+
+    def _reap(self, pidfd: int) -> Ended:
+        """Collect a run that has ended, with everything it started."""
+        uid, pid = self._runs.pop(pidfd)
+        os.close(pidfd)
+        with contextlib.suppress(ProcessLookupError):  # it had not come so far as to have a group
+            os.killpg(pid, signal.SIGKILL)
+        _, status, usage = os.wait4(pid, 0)
+        self._sweep()
+        self._owners.pop(uid, None)
+        cpu_s = usage.ru_utime + usage.ru_stime
+        return Ended(uid, os.waitstatus_to_exitcode(status), cpu_s, usage.ru_maxrss * 1024)
+
+    def _sweep(self) -> None:
+        """End every process whose parent within a run has gone: it would outlive the run."""
+        deadline = time.monotonic() + _SWEEP_WAIT_S
+        runs = {pid for _, pid in self._runs.values()}
+        while (orphans := _children() - runs) and time.monotonic() < deadline:
+            for pid in orphans:
+                _stop_breeding(pid)
+                os.kill(pid, signal.SIGKILL)  # the number is ours until we wait
+            for pid in orphans:
+                os.waitpid(pid, os.WNOHANG)
+            time.sleep(0.001)
+
+    def _tell(self, message: Forked | Ended, *descriptors: int) -> None:
+        try:
+            send(self._connection, message, descriptors)
+        except OSError:
+            self._end()
+
+    def _end(self) -> NoReturn:
+        """The server has gone: end every run, leave nothing behind."""
+        for pidfd in list(self._runs):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        for pidfd in list(self._runs):
+            self._reap(pidfd)
+        self._sweep()
+        scratch.remove(Path(self._configure.scratch))
+        os._exit(0)
+
+
+def _preload(names: list[str]) -> list[str]:
+    """Import what is there; the names of what is not."""
+    missing = []
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    return missing
+
+
+def _warm_up() -> None:
+    """Pass a small frame through the codec: the first use of these libraries loads more, slowly."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        frame = pandas.DataFrame({"number": [1.5], "text": ["a"]})
+        codec.decode(codec.encode(frame).to_bytes(), zero_copy=True, trusted=True)
+
+
+def _can_become(uid: int) -> bool:
+    """Whether a process can turn into this user and still import what comes later, tried in one that does."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            jail.become(uid)
+            readable = all(os.access(path, os.R_OK) for path in sys.path if os.path.lexists(path))
+            os._exit(0 if readable and os.access(os.__file__, os.R_OK) else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def _error_names(root: type[BaseException]) -> set[str]:
+    """Names of a class and of all made from it."""
+    names, waiting = set(), [root]
+    while waiting:
+        one = waiting.pop()
+        names.add(one.__name__)
+        waiting += one.__subclasses__()
+    return names
+
+
+def _children() -> set[int]:
+    """Pids of this process's children, dead ones that have not been waited for included."""
+    try:
+        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+        everybody = map(int, filter(str.isdigit, os.listdir("/proc")))
+        return {pid for pid in everybody if _parent(pid) == os.getpid()}
+    return set(map(int, text.split()))
+
+
+def _parent(pid: int) -> int:
+    """Pid of a process's parent; 0 if it has gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return 0
+    return int(text.rpartition(")")[2].split()[1])
+
+
+def _stop_breeding(pid: int) -> None:
+    """Forbid a process to fork, so that a chain of them comes to an end."""
+    try:
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+if __name__ == "__main__":
+    main()
