@@ -1,7 +1,8 @@
 """Compute on data that you are not allowed to see: `import syft as sy`.
 
 Names are looked up when they are first used (PEP 562), so that `import syft` costs nothing, and a client never
-loads what only a server needs.
+loads what only a server needs. `_NAMES` is what counts; the block below it says the same to type checkers and
+editors, which do not run `__getattr__`, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -10,30 +11,97 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    # For type checkers and editors, which do not run `__getattr__`.
     from syft import orchestra as orchestra
+    from syft.client.assets import ActionObject as ActionObject
+    from syft.client.assets import Asset as Asset
+    from syft.client.assets import Contributor as Contributor
+    from syft.client.assets import Dataset as Dataset
     from syft.client.client import Client as Client
+    from syft.client.client import DatasiteClient as DatasiteClient
+    from syft.client.function import SubmitUserCode as SubmitUserCode
+    from syft.client.function import SyftFunction as SyftFunction
+    from syft.client.function import syft_function as syft_function
+    from syft.client.function import syft_function_single_use as syft_function_single_use
+    from syft.client.login import connect as connect
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
+    from syft.client.login import register as register
+    from syft.client.pointer import Pointer as Pointer
+    from syft.client.policies import Constant as Constant
+    from syft.client.policies import CustomInputPolicy as CustomInputPolicy
+    from syft.client.policies import CustomOutputPolicy as CustomOutputPolicy
+    from syft.client.policies import EmptyInputPolicy as EmptyInputPolicy
+    from syft.client.policies import EmpyInputPolicy as EmpyInputPolicy
+    from syft.client.policies import ExactMatch as ExactMatch
+    from syft.client.policies import MixedInputPolicy as MixedInputPolicy
+    from syft.client.policies import OutputPolicyExecuteCount as OutputPolicyExecuteCount
+    from syft.client.policies import OutputPolicyExecuteOnce as OutputPolicyExecuteOnce
+    from syft.client.policies import SingleExecutionExactOutput as SingleExecutionExactOutput
+    from syft.client.policies import UserInputPolicy as UserInputPolicy
+    from syft.client.policies import UserOutputPolicy as UserOutputPolicy
+    from syft.client.present import SyftError as SyftError
+    from syft.client.present import SyftInfo as SyftInfo
+    from syft.client.present import SyftSuccess as SyftSuccess
+    from syft.client.present import SyftWarning as SyftWarning
+    from syft.client.raises import raises as raises
+    from syft.errors import AuthorizationException as AuthorizationException
+    from syft.errors import SyftException as SyftException
+    from syft.model.uid import UID as UID
+    from syft.version import VERSION as __version__
 
-_HOME: Final[dict[str, str]] = {
-    "UID": "syft.model.uid",
+# Where each public name lives; an empty name is the module itself.
+_NAMES: Final[dict[str, tuple[str, str]]] = {
+    "__version__": ("syft.version", "VERSION"),
+    "orchestra": ("syft.orchestra", ""),
+    "ActionObject": ("syft.client.assets", "ActionObject"),
+    "Asset": ("syft.client.assets", "Asset"),
+    "Contributor": ("syft.client.assets", "Contributor"),
+    "Dataset": ("syft.client.assets", "Dataset"),
+    "Client": ("syft.client.client", "Client"),
+    "DatasiteClient": ("syft.client.client", "DatasiteClient"),
+    "SubmitUserCode": ("syft.client.function", "SubmitUserCode"),
+    "SyftFunction": ("syft.client.function", "SyftFunction"),
+    "syft_function": ("syft.client.function", "syft_function"),
+    "syft_function_single_use": ("syft.client.function", "syft_function_single_use"),
+    "connect": ("syft.client.login", "connect"),
+    "login": ("syft.client.login", "login"),
+    "login_as_guest": ("syft.client.login", "login_as_guest"),
+    "register": ("syft.client.login", "register"),
+    "Pointer": ("syft.client.pointer", "Pointer"),
+    "Constant": ("syft.client.policies", "Constant"),
+    "CustomInputPolicy": ("syft.client.policies", "CustomInputPolicy"),
+    "CustomOutputPolicy": ("syft.client.policies", "CustomOutputPolicy"),
+    "EmptyInputPolicy": ("syft.client.policies", "EmptyInputPolicy"),
+    "EmpyInputPolicy": ("syft.client.policies", "EmpyInputPolicy"),
+    "ExactMatch": ("syft.client.policies", "ExactMatch"),
+    "MixedInputPolicy": ("syft.client.policies", "MixedInputPolicy"),
+    "OutputPolicyExecuteCount": ("syft.client.policies", "OutputPolicyExecuteCount"),
+    "OutputPolicyExecuteOnce": ("syft.client.policies", "OutputPolicyExecuteOnce"),
+    "SingleExecutionExactOutput": ("syft.client.policies", "SingleExecutionExactOutput"),
+    "UserInputPolicy": ("syft.client.policies", "UserInputPolicy"),
+    "UserOutputPolicy": ("syft.client.policies", "UserOutputPolicy"),
+    "SyftError": ("syft.client.present", "SyftError"),
+    "SyftInfo": ("syft.client.present", "SyftInfo"),
+    "SyftSuccess": ("syft.client.present", "SyftSuccess"),
+    "SyftWarning": ("syft.client.present", "SyftWarning"),
+    "raises": ("syft.client.raises", "raises"),
+    "AuthorizationException": ("syft.errors", "AuthorizationException"),
+    "SyftException": ("syft.errors", "SyftException"),
+    "UID": ("syft.model.uid", "UID"),
 }
 
-__all__ = sorted([*_HOME, "__version__", "orchestra"])
+__all__ = tuple(sorted(_NAMES))
 
 
 def __getattr__(name: str) -> Any:
-    if name == "orchestra":
-        return import_module("syft.orchestra")
-    if name == "__version__":
-        return import_module("syft.version").VERSION
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"syft has no name '{name}'. `dir(syft)` lists those it has.")
+    home = _NAMES.get(name)
+    if home is None:
+        raise AttributeError(f"syft has no name '{name}'. `dir(syft)` lists those it has.")
+    module = import_module(home[0])
+    value = getattr(module, home[1]) if home[1] else module
+    globals()[name] = value
+    return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> tuple[str, ...]:
     return __all__

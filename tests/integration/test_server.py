@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+
 from support.people import ROOT, Person, function, on
 from support.servers import ServerProcess
-
 from syft.errors import NodeUnreachable, NotFound
 from syft.model.job import JobState
 from syft.model.messages import datasets, events, jobs, users

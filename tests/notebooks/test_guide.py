@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.cells import Notebook
 
 import syft as sy
+from support.cells import Notebook
 from syft.client import login as login_module
 from syft.transport.memory import MemoryRoute
 

@@ -18,7 +18,18 @@ class ServerProcess:
     """`syft launch` in a process of its own; it ends when this object does."""
 
     def __init__(self, home: Path, name: str = "site", *options: str, **environ: str) -> None:
-        command = [sys.executable, "-m", "syft.cli", "launch", "--name", name, "--port", "0", "--notify", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "syft.cli",
+            "launch",
+            "--name",
+            name,
+            "--port",
+            "0",
+            "--notify",
+            *options,
+        ]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

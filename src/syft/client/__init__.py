@@ -1,1 +1,1 @@
-"""client."""
+"""This package is what a person holds: clients, what they show, and Syft functions."""

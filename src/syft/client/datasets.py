@@ -1,0 +1,523 @@
+"""This module uploads datasets, and shows those that a node has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from syft.client.assets import EMPTY, Asset, Contributor, Dataset
+from syft.client.lists import DictTuple, Listing, ViewList
+from syft.client.objects import INLINE_LIMIT_BYTES, Fetched, fetch, fetch_small, upload
+from syft.client.pointer import Pointer
+from syft.client.present import (
+    Block,
+    Card,
+    Shown,
+    SyftError,
+    SyftSuccess,
+    Text,
+    Value,
+    rows_of,
+    say,
+    settings,
+    size,
+    when,
+)
+from syft.client.session import Session
+from syft.errors import (
+    AlreadyExists,
+    AuthorizationException,
+    InvalidInput,
+    NotFound,
+    SyftException,
+    UnsupportedType,
+)
+from syft.model.dataset import AssetRecord, DatasetRecord
+from syft.model.message import Done
+from syft.model.messages.datasets import (
+    CreateDataset,
+    DatasetReply,
+    DatasetsReply,
+    DeleteDataset,
+    GetDataset,
+    ListDatasets,
+    NewAsset,
+    NewValue,
+)
+from syft.model.object import Face
+from syft.model.permission import Role
+from syft.model.uid import UID
+from syft.wire import codec
+
+NO_PERMISSION: Final = "You do not have permission to access private data."
+# What all values of one message may have together; the rest of its 8 MiB is left to names and descriptions.
+_INLINE_BUDGET: Final = 4 * 1024 * 1024
+
+
+class AssetView(Shown):
+    """An asset at a node: its mock, and its data for those who may have it.
+
+    Args:
+        session: through which to read it.
+        record: what the node says of it.
+        dataset: the dataset it is a part of.
+    """
+
+    def __init__(self, session: Session, record: AssetRecord, dataset: DatasetRecord) -> None:
+        self._session = session
+        self._record = record
+        self._dataset = dataset
+        self._values: dict[Face, Any] = {}
+
+    @property
+    def id(self) -> UID:
+        """Of the asset."""
+        return self._record.uid
+
+    @property
+    def action_id(self) -> UID:
+        """Of the object that holds its two values."""
+        return self._record.object_uid
+
+    @property
+    def name(self) -> str:
+        """Unique within its dataset."""
+        return self._record.name
+
+    @property
+    def description(self) -> str:
+        """What it is."""
+        return self._record.description
+
+    @property
+    def contributors(self) -> tuple[Contributor, ...]:
+        """Who had a part in it."""
+        return tuple(map(Contributor.from_record, self._record.contributors))
+
+    @property
+    def data_subjects(self) -> tuple[str, ...]:
+        """Whom it is about."""
+        return self._record.data_subjects
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of the data, as its owner says."""
+        return self._record.shape
+
+    @property
+    def type_name(self) -> str:
+        """What the values are."""
+        return self._record.type_name
+
+    @property
+    def mock_is_real(self) -> bool:
+        """Whether the mock is a sample of real rows."""
+        return self._record.mock_is_real
+
+    @property
+    def has_mock(self) -> bool:
+        """Whether there is a mock."""
+        return self._record.has_mock
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was uploaded, in UTC."""
+        return self._dataset.created_at
+
+    @property
+    def server_uid(self) -> UID:
+        """The node it is at."""
+        return self._session.info.uid
+
+    @property
+    def uploader(self) -> str:
+        """Name and e-mail of who put it up: the contributor in that role, else the account."""
+        for one in self._record.contributors:
+            if one.role.strip().lower() == "uploader":
+                return f"{one.name} ({one.email})"
+        return self._dataset.uploaded_by
+
+    @property
+    def label(self) -> str:
+        """How it is spoken of in policies."""
+        return f"'{self.name}' of '{self._dataset.name}'"
+
+    @property
+    def pointer(self) -> Pointer:
+        """A reference to its data."""
+        return Pointer(self.action_id, session=self._session)
+
+    @property
+    def mock(self) -> Any:
+        """The stand-in that everybody may see; None where there is none. A large one is read-only: `.copy()` it.
+
+        Raises:
+            SyftException: the node was not reached, or the asset is gone.
+        """
+        return self._value(Face.MOCK) if self.has_mock else None
+
+    @property
+    def data(self) -> Any:
+        """The private value; without permission None, and a notice that says so."""
+        try:
+            return self._value(Face.PRIVATE)
+        except (NotFound, AuthorizationException):
+            say(SyftError(NO_PERMISSION))
+            return None
+
+    def has_data_permission(self) -> bool:
+        """Whether you may have the private value."""
+        if Face.PRIVATE in self._values:
+            return True
+        try:
+            self._keep(Face.PRIVATE, fetch_small(self._session, self.action_id, Face.PRIVATE))
+        except (NotFound, AuthorizationException):
+            return False
+        return True
+
+    def _value(self, face: Face) -> Any:
+        if face not in self._values:
+            self._values[face] = fetch(self._session, self.action_id, face).value
+        return self._values[face]
+
+    def _keep(self, face: Face, got: Any) -> None:
+        if isinstance(got, Fetched):
+            self._values[face] = got.value
+
+    def _preview(self, face: Face) -> Block:
+        """The value where it is small enough to fetch for showing; a line about it otherwise."""
+        if face is Face.MOCK and not self.has_mock:
+            return Text("(none)")
+        try:
+            if face not in self._values:
+                got = fetch_small(self._session, self.action_id, face)
+                self._keep(face, got)
+                if not isinstance(got, Fetched):
+                    fetching = "mock" if face is Face.MOCK else "data"
+                    return Text(f"{got.type_name} of {size(got.size)}; `.{fetching}` fetches it")
+            return Value(self._values[face])
+        except (NotFound, AuthorizationException):
+            return Text(NO_PERMISSION if face is Face.PRIVATE else "(not there any more)")
+        except SyftException as error:  # showing must not raise
+            return Text(f"(cannot be read now: {error.public_message})")
+
+    def row(self) -> dict[str, object]:
+        """Its line in a list."""
+        return {
+            "Action ID": self.action_id.hex,
+            "Asset Name": self.name,
+            "Dataset Name": self._dataset.name,
+            "Type": self.type_name,
+            "Shape": self.shape if self.shape is not None else "",
+        }
+
+    def _card(self) -> Card:
+        return Card(
+            self.name,
+            [
+                ("Asset ID", self.id.hex),
+                ("Action Object ID", self.action_id.hex),
+                ("Uploaded by", self.uploader),
+                ("Created on", when(self.created_at)),
+            ],
+            [("Data", self._preview(Face.PRIVATE)), ("Mock Data", self._preview(Face.MOCK))],
+        )
+
+
+class DatasetView(Shown):
+    """A dataset at a node.
+
+    Args:
+        session: through which to read it.
+        record: what the node says of it.
+    """
+
+    def __init__(self, session: Session, record: DatasetRecord) -> None:
+        self._session = session
+        self._record = record
+        # Made once, so that what was fetched stays with the asset it belongs to.
+        self._assets = {asset.name: AssetView(session, asset, record) for asset in record.assets}
+
+    @property
+    def id(self) -> UID:
+        """Its UID."""
+        return self._record.uid
+
+    @property
+    def name(self) -> str:
+        """Unique at the node."""
+        return self._record.name
+
+    @property
+    def description(self) -> str:
+        """What it is."""
+        return self._record.description
+
+    @property
+    def summary(self) -> str:
+        """What it is, on one line."""
+        return self._record.summary
+
+    @property
+    def citation(self) -> str:
+        """How to cite it."""
+        return self._record.citation
+
+    @property
+    def url(self) -> str:
+        """Where to read more."""
+        return self._record.url
+
+    @property
+    def contributors(self) -> tuple[Contributor, ...]:
+        """Who had a part in it."""
+        return tuple(map(Contributor.from_record, self._record.contributors))
+
+    @property
+    def uploaded_by(self) -> str:
+        """Name and e-mail of the account that put it up."""
+        return self._record.uploaded_by
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was uploaded, in UTC."""
+        return self._record.created_at
+
+    @property
+    def assets(self) -> DictTuple[AssetView]:
+        """Its assets, by place or by name."""
+        return DictTuple("Asset Dicttuple", self._assets)
+
+    def row(self) -> dict[str, object]:
+        """Its line in a list."""
+        record = self._record
+        return {
+            "id": record.uid.hex,
+            "Name": record.name,
+            "Summary": record.summary,
+            "Assets": len(record.assets),
+            "Size": size(record.size),
+            "Url": record.url,
+            "Created at": when(record.created_at),
+        }
+
+    def _card(self) -> Card:
+        record = self._record
+        people = ", ".join(f"{one.name} ({one.email})" for one in record.contributors)
+        facts = [
+            ("Summary", record.summary),
+            ("Description", record.description),
+            ("Uploaded by", record.uploaded_by),
+            ("Created on", when(record.created_at)),
+            ("URL", record.url),
+            ("Citation", record.citation),
+            ("Contributors", people),
+        ]
+        table = rows_of([asset.row() for asset in self._assets.values()])
+        return Card(record.name, [fact for fact in facts if fact[1]], [("Assets", table)])
+
+
+class Datasets(Listing[DatasetView]):
+    """The datasets at a node: `client.datasets`, by place or by name."""
+
+    _title: ClassVar[str] = "Dataset Dicttuple"
+    _what: ClassVar[str] = "dataset"
+
+    def __init__(self, session: Session, name: str = "") -> None:
+        self._session = session
+        self._name = name
+
+    def _page(self, limit: int, offset: int) -> tuple[Sequence[DatasetView], int]:
+        reply = self._session.ask(ListDatasets(self._name, limit, offset), DatasetsReply)
+        return [DatasetView(self._session, record) for record in reply.datasets], reply.total
+
+    def _get(self, message: GetDataset) -> DatasetView:
+        return DatasetView(self._session, self._session.ask(message, DatasetReply).dataset)
+
+    def _at(self, index: int) -> DatasetView:
+        return self._get(GetDataset(index=index))
+
+    def _named(self, key: str) -> DatasetView:
+        return self._get(GetDataset(name=key))
+
+    def _by_uid(self, uid: UID) -> DatasetView:
+        return self._get(GetDataset(uid=uid))
+
+    def get_by_id(self, uid: UID) -> DatasetView:
+        """The dataset with that UID."""
+        return self._by_uid(uid)
+
+    def search(self, name: str) -> ViewList[DatasetView]:
+        """The datasets with that text in their name."""
+        return Datasets(self._session, name).get_all()
+
+    def keys(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(dataset.name for dataset in self)
+
+    def delete(self, uid: UID) -> SyftSuccess:
+        """Remove a dataset and its values."""
+        self._session.ask(DeleteDataset(uid), Done)
+        return SyftSuccess(f"Dataset {uid.hex} deleted. Requests approved on it no longer run.")
+
+
+def upload_dataset(session: Session, dataset: Dataset) -> SyftSuccess:
+    """Put a dataset up, all of it or nothing.
+
+    Args:
+        session: of a data owner or administrator.
+        dataset: complete.
+    Raises:
+        InvalidInput: an asset is not complete.
+        UnsupportedType: a value of a type that cannot travel.
+        AuthorizationException: you may not.
+        AlreadyExists: the node has a dataset of that name.
+    """
+    if not isinstance(dataset, Dataset):
+        raise InvalidInput(
+            f"What is uploaded is made with sy.Dataset(...); this is {type(dataset).__name__}."
+        )
+    # The node decides; this spares a wait of minutes for the same answer.
+    if session.role < Role.DATA_OWNER:
+        raise AuthorizationException(
+            "You don't have permission to upload datasets. Ask an administrator for it."
+        )
+    dataset.check()
+    encoded = [_encode(asset) for asset in dataset.asset_list]
+    budget = _Budget()
+    if any(not budget.fits(one) for pair in encoded for one in pair if one is not None):
+        _check_name_is_free(session, dataset.name)
+    budget = _Budget()
+    with _bar(len(encoded)) as progress:
+        assets = tuple(
+            _new_asset(session, asset, pair, budget, partial(progress, asset.name))
+            for asset, pair in zip(dataset.asset_list, encoded, strict=True)
+        )
+        reply = session.ask(_message(dataset, assets), DatasetReply)
+    return SyftSuccess(
+        f"Dataset uploaded to '{session.info.name}'. To see the datasets uploaded by a client on this server, "
+        "use command `[your_client].datasets`",
+        value=DatasetView(session, reply.dataset),
+    )
+
+
+class _Budget:
+    """How much still goes along inside the message."""
+
+    def __init__(self) -> None:
+        self._left = _INLINE_BUDGET
+
+    def fits(self, encoded: codec.Encoded) -> bool:
+        """Whether this value goes along; if so, it is counted."""
+        if encoded.size > min(INLINE_LIMIT_BYTES, self._left):
+            return False
+        self._left -= encoded.size
+        return True
+
+
+_Pair = tuple[codec.Encoded | None, codec.Encoded | None]
+
+
+def _encode(asset: Asset) -> _Pair:
+    """Data and mock as bytes; everything is tried before anything is sent."""
+    values = []
+    for value, what in ((asset.data, "data"), (asset.mock, "mock")):
+        try:
+            values.append(None if value is EMPTY else codec.encode(value, name=what))
+        except UnsupportedType as error:
+            raise UnsupportedType(f"Asset '{asset.name}': {error.public_message}") from None
+    return values[0], values[1]
+
+
+def _check_name_is_free(session: Session, name: str) -> None:
+    """Raise before a long upload rather than after it.
+
+    Raises:
+        AlreadyExists: the node has a dataset of that name.
+    """
+    try:
+        session.ask(GetDataset(name=name), DatasetReply)
+    except NotFound:
+        return
+    raise AlreadyExists(
+        f"A dataset named '{name}' already exists. Choose another name, or delete that one first."
+    )
+
+
+def _new_asset(
+    session: Session, asset: Asset, pair: _Pair, budget: _Budget, progress: Callable[[float], None]
+) -> NewAsset:
+    """The asset as it goes into the message, its large values brought before.
+
+    Args:
+        session: whose it will be.
+        asset: as its owner made it.
+        pair: its values, encoded.
+        budget: of the message.
+        progress: told how much of the asset has arrived, from 0 to 1.
+    """
+    total = sum(one.size for one in pair if one is not None)
+    arrived = 0
+
+    def advance(count: int) -> None:
+        nonlocal arrived
+        arrived += count
+        progress(arrived / total)
+
+    def bring(encoded: codec.Encoded | None, shape: tuple[int, ...] | None) -> NewValue | None:
+        if encoded is None:
+            return None
+        said = encoded.shape if encoded.shape is not None else shape
+        if budget.fits(encoded):
+            return NewValue(type_name=encoded.type_name, shape=said, inline=encoded.to_bytes())
+        uid = upload(session, encoded, advance=advance)
+        return NewValue(type_name=encoded.type_name, shape=said, upload_uid=uid)
+
+    progress(0.0)
+    private, mock = bring(pair[0], asset.shape), bring(pair[1], None)
+    progress(1.0)
+    return NewAsset(
+        name=asset.name,
+        description=asset.description,
+        contributors=tuple(one.record for one in asset.contributors),
+        data_subjects=tuple(asset.data_subjects),
+        mock_is_real=asset.mock_is_real,
+        private=private,
+        mock=mock,
+    )
+
+
+def _message(dataset: Dataset, assets: tuple[NewAsset, ...]) -> CreateDataset:
+    return CreateDataset(
+        name=dataset.name,
+        assets=assets,
+        description=dataset.description,
+        summary=dataset.summary,
+        citation=dataset.citation,
+        url=dataset.url,
+        contributors=tuple(one.record for one in dataset.contributors),
+    )
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[str, float], None]]:
+    """A progress bar over assets, told the name of one and how much of it has arrived."""
+    from tqdm import tqdm
+
+    fractions: dict[str, float] = {}
+    with tqdm(total=total, desc="Uploading", disable=settings.quiet, miniters=0) as bar:
+
+        def progress(name: str, part: float) -> None:
+            fractions[name] = part
+            so_far = sum(fractions.values())
+            bar.set_description(f"Uploading: {name}", refresh=False)
+            bar.n = int(so_far) if so_far == int(so_far) else round(so_far, 2)
+            if part in (0.0, 1.0):
+                bar.refresh()
+            else:
+                bar.update(0)  # draws a few times a second at most
+
+        yield progress

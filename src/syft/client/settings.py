@@ -1,0 +1,78 @@
+"""This module shows what an administrator can change about a node, and changes it."""
+
+from __future__ import annotations
+
+from syft.client.present import Card, Shown, SyftSuccess, Text
+from syft.client.session import Session
+from syft.errors import SyftException
+from syft.model.messages.settings import GetSettings, SettingsReply, UpdateSettings
+from syft.model.settings import NodeSettings
+
+
+class ServerSettings(Shown):
+    """The settings of a node: `client.settings`.
+
+    Args:
+        session: through which to change them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self) -> NodeSettings:
+        """The settings as they are now."""
+        return self._session.ask(GetSettings(), SettingsReply).settings
+
+    def update(
+        self,
+        *,
+        organization: str | None = None,
+        description: str | None = None,
+        admin_email: str | None = None,
+        signup_enabled: bool | None = None,
+        allow_guest_sessions: bool | None = None,
+    ) -> SyftSuccess:
+        """Change what is given; the rest stays.
+
+        Args:
+            organization: whose node it is.
+            description: shown to everybody.
+            admin_email: whom to ask.
+            signup_enabled: whether guests may make themselves an account.
+            allow_guest_sessions: whether guests may look around at all.
+        """
+        message = UpdateSettings(
+            organization=organization,
+            description=description,
+            admin_email=admin_email,
+            signup_enabled=signup_enabled,
+            guest_sessions=allow_guest_sessions,
+        )
+        settings = self._session.ask(message, SettingsReply).settings
+        return SyftSuccess("Settings updated successfully.", value=settings)
+
+    def allow_guest_signup(self, enable: bool) -> SyftSuccess:
+        """Let guests make themselves an account, or no longer."""
+        settings = self._session.ask(UpdateSettings(signup_enabled=enable), SettingsReply).settings
+        word = "enabled" if enable else "disabled"
+        return SyftSuccess(f"Registration feature successfully {word}", value=settings)
+
+    def _card(self) -> Card:
+        try:
+            settings = self.get()
+        except SyftException as error:  # showing must not raise
+            return Card("Settings", [], [("", Text(error.public_message))])
+        info = self._session.info
+        return Card(
+            "Settings",
+            [
+                ("Id", info.uid.hex),
+                ("Name", info.name),
+                ("Organization", settings.organization),
+                ("Description", settings.description),
+                ("Deployed on", info.deployed_at.strftime("%Y-%m-%d %H:%M:%S")),
+                ("Signup enabled", settings.signup_enabled),
+                ("Admin email", settings.admin_email),
+                ("Enable guest sessions", settings.guest_sessions),
+            ],
+        )
