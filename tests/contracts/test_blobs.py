@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,6 @@ def test_a_value_comes_back_under_the_hash_of_its_content(blobs: Blobs, pieces: 
     assert blobs.size(digest) == len(whole)
     assert blobs.read(digest, 0, len(whole) + 10) == whole
     assert blobs.path(digest).read_bytes() == whole
-    blobs.check(digest)
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
@@ -94,6 +95,86 @@ def test_an_exception_leaves_nothing(blobs: Blobs) -> None:
     assert files(blobs) == []
 
 
+class TestBlocks:
+    """A blob stays with the record that is written inside its block."""
+
+    def test_an_exception_after_commit_takes_it_away_again(self, blobs: Blobs) -> None:
+        def fail() -> None:
+            with blobs.writer() as writer:
+                writer.write(b"a")
+                digest, _ = writer.commit()
+                assert blobs.read(digest, 0, 1) == b"a"
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        assert files(blobs) == []
+
+    def test_but_not_what_was_there_before(self, blobs: Blobs) -> None:
+        digest = bring(blobs, b"a")
+        with suppress(ZeroDivisionError), blobs.writer() as writer:
+            writer.write(b"a")
+            writer.commit()
+            raise ZeroDivisionError
+        assert files(blobs) == [blobs.path(digest)]
+
+    @pytest.mark.parametrize("first_fails", [True, False])
+    @pytest.mark.parametrize("inner_fails", [True, False])
+    def test_nor_what_another_block_brings_too(
+        self, blobs: Blobs, first_fails: bool, inner_fails: bool
+    ) -> None:
+        def block(fails: bool, inside: Callable[[], None]) -> None:
+            with suppress(ZeroDivisionError), blobs.writer() as writer:
+                writer.write(b"a")
+                writer.commit()
+                inside()
+                if fails:
+                    raise ZeroDivisionError
+
+        block(first_fails, lambda: block(inner_fails, lambda: None))
+        assert len(files(blobs)) == (0 if first_fails and inner_fails else 1)
+
+    def test_remove_leaves_alone_what_is_being_brought(self, blobs: Blobs) -> None:
+        with blobs.writer() as writer:
+            writer.write(b"a")
+            digest, _ = writer.commit()
+            assert not blobs.remove(digest)
+            assert blobs.sweep(set()) == 0
+        assert blobs.remove(digest)
+
+    def test_remove_asks_whether_a_record_refers_to_it(self, blobs: Blobs) -> None:
+        digest = bring(blobs, b"a")
+        assert not blobs.remove(digest, unless=lambda: True)
+        assert blobs.size(digest) == 1
+        assert blobs.remove(digest, unless=lambda: False)
+
+    def test_nothing_goes_from_under_a_record_in_a_race(self, blobs: Blobs) -> None:
+        """Some bring a value and write its record, others delete the record and then the value."""
+        records: set[int] = set()
+        failures: list[BaseException] = []
+
+        def work(number: int) -> None:
+            try:
+                for _ in range(50):
+                    with blobs.writer() as writer:
+                        writer.write(b"the same")
+                        digest, _ = writer.commit()
+                        records.add(number)
+                    assert blobs.read(digest, 0, 8) == b"the same"
+                    records.discard(number)
+                    blobs.remove(digest, unless=lambda: bool(records))
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert files(blobs) == []
+
+
 def test_a_finished_value_takes_no_more(blobs: Blobs) -> None:
     with blobs.writer() as writer:
         writer.write(b"a")
@@ -113,7 +194,7 @@ def test_remove_may_be_called_twice_and_readers_keep_what_they_opened(blobs: Blo
         assert blobs.remove(digest)
         assert not blobs.remove(digest)
         assert file.read() == b"going"
-    for ask in (blobs.path, blobs.size, blobs.check, lambda one: blobs.read(one, 0, 1)):
+    for ask in (blobs.path, blobs.size, lambda one: blobs.read(one, 0, 1)):
         with pytest.raises(NotFound):
             ask(digest)
     assert bring(blobs, b"going") == digest
@@ -138,7 +219,7 @@ def test_digests_leaves_out_what_is_no_blob(blobs: Blobs) -> None:
 
 @pytest.mark.parametrize("text", NOT_DIGESTS)
 def test_what_is_no_digest_is_no_path(blobs: Blobs, text: str) -> None:
-    for ask in (blobs.path, blobs.size, blobs.check, blobs.remove, lambda one: blobs.read(one, 0, 1)):
+    for ask in (blobs.path, blobs.size, blobs.remove, lambda one: blobs.read(one, 0, 1)):
         with pytest.raises(InvalidInput):
             ask(text)
 

@@ -662,8 +662,15 @@ def test_progress_reaches_the_host_now_and_then_and_at_the_end(runner: Runner) -
 
 def test_the_servers_environment_is_not_the_runs(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVER_SECRET", "secret")
-    source = "import os\ndef f(): return dict(os.environ), open('/proc/self/environ', 'rb').read().decode()"
-    environment, initial = value_of(runner, source.replace("open(", "__import__('builtins').open("))
+    source = """
+        import os
+        def f():
+            try:
+                return dict(os.environ), open("/proc/self/environ").read()
+            except PermissionError:
+                return dict(os.environ), ""
+    """
+    environment, initial = value_of(runner, source)
     assert "SERVER_SECRET" not in environment
     assert "SERVER_SECRET" not in initial
     assert environment["OF_THE_SANDBOX"] == "1"
@@ -737,7 +744,7 @@ def test_a_dead_parent_loses_its_runs_and_the_next_run_has_another() -> None:
     (zygote,) = zygotes() - before
     assert wait_until(lambda: not psutil.Process(zygote).children())
     with ThreadPoolExecutor() as pool:
-        work = execution("def f():\n    print('begun', flush=True)\n    import time; time.sleep(60)")
+        work = execution("def f():\n    import time; time.sleep(60)")
         future = pool.submit(runner.run, work, result=io.BytesIO())
         assert wait_until(lambda: len(psutil.Process(zygote).children()) == 1)
         (job,) = psutil.Process(zygote).children()
@@ -745,7 +752,7 @@ def test_a_dead_parent_loses_its_runs_and_the_next_run_has_another() -> None:
         outcome = future.result(10)
     assert outcome.status is Status.LOST
     assert "parent" in outcome.reason
-    assert not alive(job)
+    assert wait_until(lambda: not alive(job))
     assert value_of(runner, "def f(): return 2") == 2
     runner.close()
 

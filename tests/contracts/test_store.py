@@ -432,6 +432,9 @@ class TestQuestions:
         with store.reading() as reader:
             assert reader.find(ObjectRecord, private_digest=DIGEST) == large
             assert reader.values(ObjectRecord, "private_digest") == {DIGEST}
+            assert reader.select(ObjectRecord, kind=ObjectKind.RESULT) == [large]
+            assert reader.find(ObjectRecord, kind=ObjectKind.ASSET) == announced
+            assert reader.count(ObjectRecord, kind=ObjectKind.VALUE) == 0
             assert reader.values(ObjectRecord, "mock_digest") == {value().digest}
         with store.writing(event()) as tx:
             tx.replace(
@@ -555,28 +558,6 @@ class TestTransactions:
         with store.reading() as reader:
             assert reader.setting("n") == str(threads * each)
             check_chain(reader.events(), IDENTITY.verify_key, head=reader.head())
-
-    def test_actions_come_after_it_landed_and_only_then(self, store: Store) -> None:
-        seen: list[int] = []
-
-        def look() -> None:
-            with store.reading() as reader:
-                seen.append(reader.count(User))
-
-        with store.writing(event()) as tx:
-            tx.after(look)
-            tx.add(user())
-            assert seen == []
-        assert seen == [1]
-
-        def fail() -> None:
-            with store.writing(event()) as tx:
-                tx.after(look)
-                raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            fail()
-        assert seen == [1]
 
     def test_close_may_be_called_twice_and_is_the_end(self, store: Store) -> None:
         with store.reading():

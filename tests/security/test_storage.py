@@ -31,7 +31,7 @@ from syft.model.user import User
 from syft.store.blobs import Blobs
 from syft.store.chain import check_chain
 from syft.store.files import LOCK_NAME
-from syft.store.sql import DATABASE_NAME, SqlStore, open_store
+from syft.store.sql import DATABASE_NAME, SqlStore, open_store, reading_file
 from syft.store.uploads import Uploads
 
 NODE = Identity.from_seed(bytes(range(32)))
@@ -398,6 +398,46 @@ def test_a_log_changed_in_the_file_is_noticed(tmp_path: Path, name: str) -> None
 
     with pytest.raises(StorageError):
         verify()
+
+
+def verify_file(path: Path, key: bytes) -> None:
+    with reading_file(path) as reader:
+        check_chain(reader.events(), key, head=reader.head())
+
+
+def test_a_log_is_verified_offline_with_the_file_and_the_public_key(tmp_path: Path) -> None:
+    five_entries(tmp_path / "a node")
+    file = tmp_path / "a node" / DATABASE_NAME
+    verify_file(file, NODE.verify_key)
+    with pytest.raises(StorageError):
+        verify_file(file, Identity.generate().verify_key)
+    store = open_store(tmp_path / "a node", sign=NODE.sign)
+    with store.writing(event()):
+        verify_file(file, NODE.verify_key)
+    verify_file(file, NODE.verify_key)
+    store.close()
+    copy = tmp_path / "a copy?mode=rw#%41.db"
+    shutil.copy(file, copy)
+    before = copy.read_bytes()
+    verify_file(copy, NODE.verify_key)
+    assert copy.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [copy.name]
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 100])
+def test_what_is_no_nodes_file_is_not_verified(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file").write_bytes(content)
+    for name in ("file", "missing"):
+        with pytest.raises(StorageError):
+            verify_file(tmp_path / name, NODE.verify_key)
+
+
+@pytest.mark.parametrize("name", [name for name in TAMPERINGS if name != "emptied"])
+def test_a_changed_log_is_noticed_offline_too(tmp_path: Path, name: str) -> None:
+    five_entries(tmp_path)
+    tamper(tmp_path, TAMPERINGS[name])
+    with pytest.raises(StorageError):
+        verify_file(tmp_path / DATABASE_NAME, NODE.verify_key)
 
 
 @pytest.mark.parametrize("name", ["truncated", "truncated, its end moved", "emptied"])

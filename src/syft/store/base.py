@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -69,13 +69,14 @@ class Reader(Protocol):
         """
         ...
 
-    def find(self, kind: type[R], **equals: object) -> R | None:
+    def find(self, kind: type[R], /, **equals: object) -> R | None:
         """The first record whose columns have these values, or None."""
         ...
 
     def select(
         self,
         kind: type[R],
+        /,
         *conditions: Condition,
         limit: int = 0,
         offset: int = 0,
@@ -94,7 +95,7 @@ class Reader(Protocol):
         """
         ...
 
-    def count(self, kind: type[msgspec.Struct], *conditions: Condition, **equals: object) -> int:
+    def count(self, kind: type[msgspec.Struct], /, *conditions: Condition, **equals: object) -> int:
         """How many records `select` would find."""
         ...
 
@@ -162,14 +163,6 @@ class Transaction(Reader, Protocol):
 
     def also(self, event: Event) -> None:
         """Log a further event, without its `message_uid`: only a transaction's first event carries one."""
-        ...
-
-    def after(self, action: Callable[[], object]) -> None:
-        """Do `action` when the transaction has landed, and before another can begin; not if it is undone.
-
-        For what must not come between two transactions, such as removing a blob that no record refers to any
-        more. What it raises leaves the block, though the transaction has landed.
-        """
         ...
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -24,18 +26,28 @@ _MODE: Final = 0o400
 _WORTH_STARTING: Final = 1 << 20
 
 
+@dataclass
+class _Landing:
+    """A blob whose record is just being written: by how many blocks, and whether it stays if none succeeds."""
+
+    blocks: int = 0
+    is_new: bool = False
+    is_wanted: bool = False
+
+
 class Blobs:
     """Values by digest, in one directory that this process alone uses.
 
     1. A blob is whole or not there, at any moment, `kill -9` and loss of power included; what is left of an
        unfinished one is taken away by `sweep`.
     2. The same content is stored once, however often it is brought.
-    3. A blob is there before the record that refers to it, and goes after it: what is brought in vain stays
-       until the next `sweep`. Who adds a record calls `check` inside the transaction, and who removes the last
-       one that refers to a blob removes that by `Transaction.after`: so no record can refer to a blob that
-       is just being removed.
-    4. Every method may be called from any thread, and blocks while the disk works.
-    5. There is no list to a stranger, and no permission here: whoever names a digest gets the bytes. Digests
+    3. A blob stays if the block that brought it (`writer`, `Uploads.take`) is left normally. If an exception
+       ends the block, the blob goes again, unless it was there before or another block brought it too. So the
+       record that refers to it is written inside the block, last: both are there then, or neither is.
+    4. `remove` leaves alone what such a block is just bringing, and asks `unless` while no block can land one:
+       a blob does not go from under a record that is just being written.
+    5. Every method may be called from any thread, and blocks while the disk works.
+    6. There is no list to a stranger, and no permission here: whoever names a digest gets the bytes. Digests
        reach this module from records only, never straight from a message. Still a digest that is not 64 hex
        digits is InvalidInput before it is a path.
 
@@ -48,6 +60,8 @@ class Blobs:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._unfinished = directory / _UNFINISHED
+        self._lock = threading.Lock()
+        self._landings: dict[str, _Landing] = {}
         with disk_errors():
             make_private(self._unfinished)
             # All at once, for one fsync: made when first needed, each would cost one of its own.
@@ -62,10 +76,12 @@ class Blobs:
         with disk_errors():
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         writer = BlobWriter(self, path, fd)
+        is_wanted = False
         try:
             yield writer
+            is_wanted = True
         finally:
-            writer.end()
+            writer.end(is_wanted=is_wanted)
 
     def path(self, digest: str) -> Path:
         """Where a blob is, for those who map it; its owner may read it, and nobody write it.
@@ -115,30 +131,26 @@ class Blobs:
             finally:
                 os.close(fd)
 
-    def check(self, digest: str) -> None:
-        """Raise unless the blob is there.
-
-        Raises:
-            NotFound: there is none.
-            InvalidInput: not a digest.
-        """
-        self.size(digest)
-
-    def remove(self, digest: str) -> bool:
+    def remove(self, digest: str, *, unless: Callable[[], bool] | None = None) -> bool:
         """Take a blob away. May be called twice. Whoever has it open or mapped keeps it.
 
+        Args:
+            digest: of a blob, there or not.
+            unless: whether a record refers to it; may read the store, and writes nothing.
         Returns:
-            Whether it was there.
+            Whether it was there and is gone.
         Raises:
             InvalidInput: not a digest.
         """
         place = self._place(digest)
-        with disk_errors():
+        with self._lock, disk_errors():
+            if digest in self._landings or (unless is not None and unless()):
+                return False
             try:
                 place.unlink()
             except FileNotFoundError:
                 return False
-        return True
+            return True
 
     def digests(self) -> Iterator[str]:
         """Every blob, in no order."""
@@ -171,13 +183,38 @@ class Blobs:
         return self._unfinished / uuid4().hex
 
     def land(self, digest: str, path: Path) -> None:
-        """Make the finished file at `path`, which is on the disk for good, a blob; `path` is gone then."""
+        """Make the finished file at `path`, already on the disk for good, a blob. `settle` follows, once.
+
+        The file keeps its own name besides, until its owner takes that away.
+        """
         place = self._place(digest)
-        with disk_errors():
-            # Over what may be there: it has the same content, and who brings a value does not learn by the
-            # clock whether somebody else has it.
-            path.rename(place)
-            sync_directory(place.parent)
+        with self._lock, disk_errors():
+            is_new = True
+            try:
+                os.link(path, place, follow_symlinks=False)
+            except FileExistsError:
+                is_new = False
+            landing = self._landings.setdefault(digest, _Landing())
+            landing.blocks += 1
+            landing.is_new |= is_new
+        try:
+            # Also where it was there before: who brings a value must not learn by the clock who else has it.
+            with disk_errors():
+                sync_directory(place.parent)
+        except BaseException:
+            self.settle(digest, is_wanted=False)
+            raise
+
+    def settle(self, digest: str, *, is_wanted: bool) -> None:
+        """End what `land` began: whether a record refers to the blob now."""
+        with self._lock, disk_errors():
+            landing = self._landings[digest]
+            landing.blocks -= 1
+            landing.is_wanted |= is_wanted
+            if landing.blocks == 0:
+                del self._landings[digest]
+                if landing.is_new and not landing.is_wanted:
+                    self._place(digest).unlink(missing_ok=True)
 
     def _place(self, digest: str) -> Path:
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
@@ -194,6 +231,7 @@ class BlobWriter:
         self._fd: int | None = fd
         self._hasher = blake3(max_threads=blake3.AUTO)
         self._size = 0
+        self._landed: str | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append `data`.
@@ -209,7 +247,7 @@ class BlobWriter:
         self._size += len(view)
 
     def commit(self) -> tuple[str, int]:
-        """Make it a blob, durably. Once.
+        """Make it a blob, durably; whether it stays is decided by how the block ends. Once.
 
         Returns:
             Its digest, and its size in bytes.
@@ -223,13 +261,18 @@ class BlobWriter:
         self._close_fd()
         digest = self._hasher.hexdigest()
         self._blobs.land(digest, self._path)
+        self._landed = digest
         return digest, self._size
 
-    def end(self) -> None:
-        """Leave the block; what was not committed is gone."""
+    def end(self, *, is_wanted: bool) -> None:
+        """Leave the block."""
         self._close_fd()
-        with disk_errors():
-            self._path.unlink(missing_ok=True)
+        try:
+            with disk_errors():
+                self._path.unlink(missing_ok=True)
+        finally:
+            if self._landed is not None:
+                self._blobs.settle(self._landed, is_wanted=is_wanted)
 
     def _open_fd(self) -> int:
         if self._fd is None:

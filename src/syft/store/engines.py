@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import pysqlite3.dbapi2
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from syft.errors import StorageError, StorageFull
 from syft.store.files import NO_SPACE, disk_errors
@@ -69,6 +71,19 @@ def sqlite_engine(path: Path, durability: Durability) -> Engine:
         _run(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def sqlite_file_engine(path: Path) -> Engine:
+    """An engine that only reads the SQLite database at `path`, also where nothing can be written beside it."""
+    # A node that runs, or was killed, has a log beside the file; without one, nobody is writing.
+    running = path.with_name(path.name + "-wal").exists()
+    query = {"uri": "true", "mode": "ro"} | ({} if running else {"immutable": "1"})
+    return create_engine(
+        URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query),
+        module=pysqlite3.dbapi2,
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
 
 
 def sqlite_copy(engine: Engine, target: Path) -> None:

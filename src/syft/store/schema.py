@@ -57,6 +57,17 @@ def prepare(
     _migrate(engine, migrations, revisions[-1])
 
 
+def check_current(connection: Connection) -> None:
+    """Raise unless the database has the schema that `tables.py` describes.
+
+    Raises:
+        StorageError: it has another.
+    """
+    found = _revision(connection)
+    if found != REVISIONS[-1]:
+        raise StorageError(f"The database has the schema {found}; this version reads {REVISIONS[-1]} only.")
+
+
 def _revision(connection: Connection) -> str | None:
     """The schema's revision, or None for a database with nothing in it."""
     names = inspect(connection).get_table_names()

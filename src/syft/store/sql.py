@@ -18,9 +18,9 @@ from syft.model.uid import UID
 from syft.store import queries
 from syft.store.base import Condition, R
 from syft.store.chain import ChainHead, chain, sign_head
-from syft.store.engines import Durability, sqlite_engine, storage_error
+from syft.store.engines import Durability, sqlite_engine, sqlite_file_engine, storage_error
 from syft.store.files import DirectoryLock, disk_errors, make_private, remove_temporary, temporary_directory
-from syft.store.schema import prepare
+from syft.store.schema import check_current, prepare
 from syft.store.tables import (
     Kind,
     event_from_row,
@@ -70,7 +70,7 @@ class SqlReader:
             raise _not_found(known, uid)
         return cast(R, known.from_row(row))
 
-    def find(self, kind: type[R], **equals: object) -> R | None:
+    def find(self, kind: type[R], /, **equals: object) -> R | None:
         """See `Reader`."""
         found = self._rows(kind, (), equals, limit=1)
         return found[0] if found else None
@@ -78,6 +78,7 @@ class SqlReader:
     def select(
         self,
         kind: type[R],
+        /,
         *conditions: Condition,
         limit: int = 0,
         offset: int = 0,
@@ -88,7 +89,7 @@ class SqlReader:
         _check_page(limit, offset)
         return self._rows(kind, conditions, equals, limit=limit, offset=offset, newest_first=newest_first)
 
-    def count(self, kind: type[msgspec.Struct], *conditions: Condition, **equals: object) -> int:
+    def count(self, kind: type[msgspec.Struct], /, *conditions: Condition, **equals: object) -> int:
         """See `Reader`."""
         shape, values = queries.shape_of(kind_of(kind), conditions, equals)
         return int(self._connection.execute(queries.number(kind, shape), values).scalar_one())
@@ -160,7 +161,6 @@ class SqlTransaction(SqlReader):
         self._had_head = head is not None
         self._place = (head.seq, head.hash) if head else (0, GENESIS)
         self._refused: AlreadyExists | None = None
-        self.actions: list[Callable[[], object]] = []
 
     def add(self, record: msgspec.Struct) -> None:
         """See `Transaction`."""
@@ -188,10 +188,6 @@ class SqlTransaction(SqlReader):
     def also(self, event: Event) -> None:
         """See `Transaction`."""
         self.log(msgspec.structs.replace(event, message_uid=None))
-
-    def after(self, action: Callable[[], object]) -> None:
-        """See `Transaction`."""
-        self.actions.append(action)
 
     def log(self, event: Event) -> None:
         """Chain, sign and insert `event` as it is."""
@@ -292,8 +288,6 @@ class SqlStore:
         self._head_is_known = False
         connection.commit()
         self._head, self._head_is_known = head, True
-        for action in transaction.actions:
-            action()
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:
@@ -351,6 +345,26 @@ def open_store(directory: Path | None, *, sign: Sign, durability: Durability = "
             engine.dispose()
         leave()
         raise
+
+
+@contextmanager
+def reading_file(path: Path) -> Iterator[SqlReader]:
+    """A reader of a node's database file, or of a copy of it: no lock, no key, and nothing is written.
+
+    Args:
+        path: of the file; for `chain.check_chain`, this and the node's public key are all that is needed.
+    Raises:
+        StorageError: it is not a node's, is damaged, or is of another version.
+    """
+    engine = sqlite_file_engine(path)
+    try:
+        with engine.connect() as connection:
+            check_current(connection)
+            yield SqlReader(connection)
+    except DBAPIError as error:
+        raise storage_error(error) from error
+    finally:
+        engine.dispose()
 
 
 def _known_head(reader: SqlReader, connection: Connection, sign: Sign) -> ChainHead | None:

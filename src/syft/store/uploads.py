@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -30,6 +31,7 @@ class _State(Enum):
     OPEN = "open"
     CLOSING = "closing"
     FINISHED = "finished"
+    TAKEN = "taken"
 
 
 @dataclass
@@ -221,42 +223,55 @@ class Uploads:
                 upload.digest = digest if sealed else ""
                 upload.ready.notify_all()
 
-    def take(self, owner: UID, uid: UID) -> tuple[str, int]:
-        """Use a finished value, once: it is a blob then, and the upload is gone.
+    @contextmanager
+    def take(self, owner: UID, uid: UID) -> Iterator[tuple[str, int]]:
+        """Use a finished value, once: inside the block it is a blob, and its record is written there.
+
+        If the block ends normally, the upload is gone and the blob stays. If an exception ends it, the upload
+        is as it was before and can be taken again: a refused message does not cost the person a gigabyte.
 
         Args:
             owner: the account that brought it.
             uid: of its upload.
         Returns:
-            The value's digest, and its size in bytes.
+            The value's digest, and its size in bytes, for the block.
         Raises:
             NotFound: no such upload of this account's, or it was used.
             InvalidState: it is not finished.
         """
         with self._lock:
             upload = self._find(owner, uid)
+            if upload.state is _State.TAKEN:
+                raise _not_found()
             if upload.state is not _State.FINISHED:
                 raise InvalidState("The value is not finished; finish it first.")
-            del self._uploads[uid]
+            upload.state = _State.TAKEN
+        is_wanted = False
         try:
             self._blobs.land(upload.digest, upload.path)
-        except BaseException:
+            try:
+                yield upload.digest, upload.size
+                is_wanted = True
+            finally:
+                self._blobs.settle(upload.digest, is_wanted=is_wanted)
+        finally:
             with self._lock:
-                self._uploads[uid] = upload
-            raise
-        return upload.digest, upload.size
+                upload.state = _State.FINISHED
+                upload.touched_at = self._clock()
+                if is_wanted:
+                    self._drop(uid, upload)
 
     def drop(self, owner: UID, uid: UID) -> None:
         """Give up an upload and its room.
 
         Raises:
             NotFound: no such upload of this account's.
-            InvalidState: it is just being written or checked.
+            InvalidState: it is just being written, checked or used.
         """
         with self._lock:
             upload = self._find(owner, uid)
             if self._is_busy(upload):
-                raise InvalidState("The value is just being written or checked; try again.")
+                raise InvalidState("The value is just being written or used; try again.")
             self._drop(uid, upload)
 
     def expire(self) -> int:
@@ -292,7 +307,7 @@ class Uploads:
         return tuple(offset for offset in range(0, upload.size, PART_BYTES) if offset not in upload.received)
 
     def _is_busy(self, upload: _Upload) -> bool:
-        return upload.writers > 0 or upload.state is _State.CLOSING
+        return upload.writers > 0 or upload.state in (_State.CLOSING, _State.TAKEN)
 
     def _drop(self, uid: UID, upload: _Upload) -> None:
         del self._uploads[uid]
