@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from syft.errors import AuthorizationException as AuthorizationException
     from syft.errors import SyftException as SyftException
     from syft.model.uid import UID as UID
-    from syft.version import VERSION as __version__
+    from syft.version import VERSION as __version__  # noqa: F401, N811
 
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {

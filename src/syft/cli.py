@@ -12,7 +12,7 @@ from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD, Settings
 from syft.errors import SyftException
 from syft.logger import configure
 from syft.server.open_node import open_node
-from syft.server.serve import Ready, serve
+from syft.server.serve import Failed, Ready, serve
 from syft.version import VERSION
 
 
@@ -60,6 +60,8 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         node = open_node(settings, name, reset=reset, kind=server_type, side_type=side)
         serve(node, host=host, port=port, on_ready=ready, lifeline=0 if notify else None)
     except SyftException as error:
+        if notify:
+            sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
         raise click.ClickException(error.public_message) from error
 
 

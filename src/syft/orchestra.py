@@ -14,10 +14,10 @@ from syft.client.client import Client
 from syft.client.login import connect, login, login_as_guest
 from syft.client.present import SyftInfo, say
 from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD, Settings
-from syft.errors import InvalidInput, NodeUnreachable, StorageError
+from syft.errors import InvalidInput, StorageError, from_code
 from syft.node.node import Node
 from syft.server.open_node import folder_of, open_node
-from syft.server.serve import Ready
+from syft.server.serve import Failed, Ready
 from syft.transport.memory import MemoryRoute
 
 _STOP_S: Final = 8.0
@@ -184,10 +184,22 @@ def launch(
     return handle
 
 
+# Options of PySyft 0.9 that mean nothing here: queues and workers are always there, and nothing is migrated by hand.
 _IGNORED: Final = frozenset(
-    "log_level tail enable_warnings n_consumers thread_workers create_producer queue_port "
-    "association_request_auto_approval background_tasks debug migrate from_state_folder consumer_type "
-    "db_url".split()
+    {
+        "association_request_auto_approval",
+        "background_tasks",
+        "consumer_type",
+        "create_producer",
+        "debug",
+        "enable_warnings",
+        "log_level",
+        "migrate",
+        "n_consumers",
+        "queue_port",
+        "tail",
+        "thread_workers",
+    }
 )
 
 
@@ -195,9 +207,6 @@ def _check_options(options: dict[str, Any]) -> None:
     unknown = sorted(set(options) - _IGNORED)
     if unknown:
         raise InvalidInput(f"launch() does not know {', '.join(unknown)}. See help(sy.orchestra.launch).")
-    wanted = [name for name in ("from_state_folder", "db_url") if options.get(name)]
-    if wanted:
-        raise InvalidInput(f"launch() cannot do {', '.join(wanted)} yet; leave it out.")
 
 
 def _remote(name: str, kind: str, side: str) -> ServerHandle:
@@ -254,21 +263,25 @@ def _launch_process(
 
 
 def _wait_ready(process: subprocess.Popen[bytes], name: str) -> Ready:
-    if process.stdout is None:
-        raise NodeUnreachable(f"Server '{name}' was started without a way to hear from it.")
-    line = process.stdout.readline()
-    process.stdout.close()
-    if not line:
-        code = process.wait()
-        raise StorageError(f"Server '{name}' did not start (exit code {code}); what it printed says why.")
+    """What the server says of itself when it answers.
+
+    Raises:
+        SyftException: what it says instead.
+    """
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("a server is launched with pipes to hear from it")
+    with process.stdout:
+        line = process.stdout.readline()
     try:
-        return msgspec.json.decode(line, type=Ready)
+        said: Ready | Failed = msgspec.json.decode(line, type=Ready | Failed)
     except msgspec.MsgspecError:
-        process.kill()
-        process.wait()
-        raise StorageError(
-            f"Server '{name}' did not start: {line.decode(errors='replace').strip()}"
-        ) from None
+        text = f"Server '{name}' ended before it answered; what it printed above says why."
+        said = Failed(StorageError.code, text)
+    if isinstance(said, Ready):
+        return said
+    process.stdin.close()
+    process.wait()
+    raise from_code(said.code, said.text)
 
 
 def land_all() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from syft.server.serve import Ready
+from syft.server.serve import Failed, Ready
 from syft.transport.http import HttpRoute
 
 
@@ -38,14 +38,13 @@ class ServerProcess:
             env={**os.environ, "SYFT_HOME": str(home), **environ},
         )
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            assert self.process.stderr is not None
-            self.refused = self.process.stderr.read().decode()
-            self.close()
-            return
+        said: Ready | Failed = msgspec.json.decode(self.process.stdout.readline(), type=Ready | Failed)
         self.refused = ""
-        self.ready = msgspec.json.decode(line, type=Ready)
+        if isinstance(said, Ready):
+            self.ready = said
+        else:
+            self.refused = said.text
+            self.close()
 
     @property
     def url(self) -> str:

@@ -146,7 +146,7 @@ def review(submission: CodeSubmission) -> tuple[str, ...]:
     found: dict[str, list[int]] = {}
     for finding in analyse(submission.source):
         found.setdefault(finding.text, []).append(finding.line)
-    return tuple(f"{_lines(lines)} {text}" for text, lines in found.items())
+    return tuple(f"{_lines(lines)}: {text}" for text, lines in found.items())
 
 
 def check_name(name: str) -> None:

@@ -89,10 +89,10 @@ _METHODS: Final = frozenset(
     )
 )
 _ABOUT: Final[dict[Kind, str]] = {
-    Kind.FILE: "it can read or write files",
-    Kind.NETWORK: "it can reach the network",
-    Kind.PROCESS: "it can reach the system and other processes",
-    Kind.DYNAMIC: "it can run code that is not in this text",
+    Kind.FILE: "which can read or write files",
+    Kind.NETWORK: "which can reach the network",
+    Kind.PROCESS: "which can reach the system and other processes",
+    Kind.DYNAMIC: "which can run code that is not in this text",
 }
 # Read by ordinary numerical code; anything else with two underscores reaches into Python itself.
 _ORDINARY_DUNDERS: Final = frozenset({"__name__", "__init__", "__len__", "__version__", "__doc__"})
@@ -173,9 +173,9 @@ def _look_at(node: ast.AST, inputs: frozenset[str]) -> list[Finding]:
         case ast.Call(func=ast.Name(id="print")):
             return _print(node, inputs)
         case ast.Call(func=ast.Name(id=name)) if name in _CALLS:
-            return [Finding(_CALLS[name], node.lineno, f"calls {name}(): {_ABOUT[_CALLS[name]]}.", name)]
+            return [Finding(_CALLS[name], node.lineno, f"calls {name}(), {_ABOUT[_CALLS[name]]}.", name)]
         case ast.Call(func=ast.Attribute(attr=name)) if name in _METHODS:
-            return [Finding(Kind.FILE, node.lineno, f"calls .{name}(): {_ABOUT[Kind.FILE]}.", name)]
+            return [Finding(Kind.FILE, node.lineno, f"calls .{name}(), {_ABOUT[Kind.FILE]}.", name)]
         case ast.Attribute(attr=name) if _is_internal(name):
             return [Finding(Kind.INTERNALS, node.lineno, f"uses .{name}, a part of Python's inside.", name)]
         case ast.Name(id=name) if _is_internal(name):
@@ -190,7 +190,7 @@ def _is_internal(name: str) -> bool:
 
 def _import(line: int, module: str) -> Finding:
     kind = _MODULES.get(module.partition(".")[0], Kind.IMPORT)
-    about = f": {_ABOUT[kind]}" if kind in _ABOUT else ""
+    about = f", {_ABOUT[kind]}" if kind in _ABOUT else ""
     return Finding(kind, line, f"imports {module}{about}.", module)
 
 

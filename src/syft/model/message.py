@@ -1,4 +1,4 @@
-"""This module holds what every message is: a record with a tag. Who sent it, where to and when stands in the envelope."""
+"""This module holds what every message is: a record with a tag. Who sent it and when stands in the envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This module holds what a node keeps values as: a reference to encoded bytes, and the object that owns up to two of them."""
+"""This module holds what a node keeps values as: references to encoded bytes, and the objects that own them."""
 
 from __future__ import annotations
 

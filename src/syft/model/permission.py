@@ -1,4 +1,4 @@
-"""This module holds the words for who may do what: roles, capabilities and grants. The table that joins them is `access/roles`."""
+"""This module holds the words for who may do what: roles, capabilities, grants; `access/roles` joins them."""
 
 from __future__ import annotations
 

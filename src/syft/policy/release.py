@@ -31,7 +31,7 @@ class Ledger(Protocol):
         """The record of that UID, as it stands in this transaction."""
         ...
 
-    def count(self, kind: type[msgspec.Struct], **equals: object) -> int:
+    def count(self, kind: type[msgspec.Struct], /, **equals: object) -> int:
         """How many records have these values, in this transaction."""
         ...
 

@@ -20,7 +20,7 @@ from typing import Final, NoReturn
 
 from syft.sandbox import child, jail, scratch
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
-from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, prctl
+from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, die_with_parent, prctl
 from syft.wire import codec
 
 SETUP_FAILED: Final = 120
@@ -141,6 +141,8 @@ class Zygote:
     def _become_run(self, cell: jail.Cell, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
         try:
+            # Asked again by the jail, since changing the user takes it back.
+            die_with_parent(cell.parent)
             # The objects must not close numbers that mean something else by then.
             self._connection.detach()
             output, errors, channel, *files = descriptors

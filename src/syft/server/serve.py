@@ -23,7 +23,7 @@ from syft.server.app import make_app
 _KEEP_ALIVE_S: Final = 75
 
 
-class Ready(msgspec.Struct, frozen=True):
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """What a server says once it answers.
 
     Args:
@@ -35,6 +35,18 @@ class Ready(msgspec.Struct, frozen=True):
     host: str
     port: int
     note: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """What a server says when it cannot start.
+
+    Args:
+        code: of the error (`errors.BY_CODE`).
+        text: its public message.
+    """
+
+    code: str
+    text: str
 
 
 def safe_host(node: Node, host: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Who may do what to which object, as tables."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -55,7 +56,7 @@ def job(mode: Mode) -> Job:
 def test_every_role_has_its_row_and_each_has_all_of_the_one_below() -> None:
     assert set(CAPABILITIES) == set(Role)
     rising = sorted(Role)
-    for below, above in zip(rising, rising[1:], strict=False):
+    for below, above in pairwise(rising):
         assert CAPABILITIES[below] < CAPABILITIES[above]
     assert CAPABILITIES[Role.ADMIN] == set(Capability)
 

@@ -12,11 +12,15 @@ ASSET = UID()
 VALUE = ValueArgument(value=b"x")
 
 
-def submission(rules: dict[str, object], *parameters: str, renamed: dict[str, str] | None = None) -> CodeSubmission:
+def submission(
+    rules: dict[str, object], *parameters: str, renamed: dict[str, str] | None = None
+) -> CodeSubmission:
     return CodeSubmission(
         name="f",
         source="",
-        parameters=tuple(Parameter(name=name.rstrip("?"), has_default=name.endswith("?")) for name in parameters),
+        parameters=tuple(
+            Parameter(name=name.rstrip("?"), has_default=name.endswith("?")) for name in parameters
+        ),
         input_policy=InputPolicy(kind="mixed", rules=rules),  # type: ignore[arg-type]
         renamed=renamed or {},
     )

@@ -75,7 +75,9 @@ def value(size: int = 1) -> ValueRef:
     return ValueRef(digest="0" * 64, size=size, type_name="int")
 
 
-def let_go(ledger: ListLedger, digest: str = "approved", job: Job = JOB, result: ValueRef | None = None) -> ObjectRecord:
+def let_go(
+    ledger: ListLedger, digest: str = "approved", job: Job = JOB, result: ValueRef | None = None
+) -> ObjectRecord:
     return release(
         ledger, job=job, code=CODE, result=result or value(), digest=digest, owner_uid=OWNER, now=NOW
     )

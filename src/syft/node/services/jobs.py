@@ -15,7 +15,6 @@ from syft.errors import (
     InvalidState,
     NotApproved,
     NotFound,
-    PolicyExhausted,
     TooManyAttempts,
 )
 from syft.jobs.machine import has_ended, move
@@ -95,15 +94,15 @@ def call_code(ctx: Context, message: CallCode) -> Message:
             _, missing = pin_nested(reader, code)
             check_all_found(code, missing)
             bound = arguments
-    with ExitStack() as landing:
-        stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
-        key = inputs_key(stored)
-        if mode is Mode.PRIVATE and request is not None:
-            with site.store.reading() as reader:
-                earlier = _earlier_result(reader, code, request, key)
-            if earlier is not None:
-                return _reply(ctx, earlier)
-        job = _queue(ctx, code, request, mode, stored, key)
+    try:
+        with ExitStack() as landing:
+            stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
+            key = inputs_key(stored)
+            if mode is Mode.PRIVATE and request is not None:
+                _check_new(ctx, code, request, key)
+            job = _queue(ctx, code, request, mode, stored, key)
+    except _AnsweredBefore as before:
+        return _reply(ctx, before.job)
     site.workers.notify()
     return _reply(ctx, _when_ended(ctx, job, message.wait_s))
 
@@ -211,25 +210,34 @@ def inputs_key(arguments: dict[str, BoundArgument]) -> str:
     return blake3("\n".join(lines).encode()).hexdigest()
 
 
-def _earlier_result(reader: Reader, code: Code, request: Request, key: str) -> Job | None:
-    """When the policy is used up: the job that had these inputs before, marked as such; None when it is not.
+class _AnsweredBefore(Exception):
+    """The result is there already; raising it lets go of what the call brought along."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+
+def _check_new(ctx: Context, code: Code, request: Request, key: str) -> None:
+    """Raise unless the approval lets one more result out.
 
     Raises:
-        PolicyExhausted: it is used up, and by other inputs.
+        _AnsweredBefore: it is used up, and one of its results was computed on these very inputs.
+        PolicyExhausted: it is used up, by other inputs.
     """
-    released = reader.count(Release, request_uid=request.uid)
     policy = code.submission.output_policy
-    if can_leave(policy, released):
-        return None
-    earlier = reader.find(Release, request_uid=request.uid, inputs_key=key)
-    job = reader.find(Job, uid=earlier.job_uid) if earlier else None
-    if earlier is None or job is None or reader.find(ObjectRecord, uid=earlier.result_uid) is None:
+    with ctx.site.store.reading() as reader:
+        released = reader.count(Release, request_uid=request.uid)
+        if can_leave(policy, released):
+            return
+        earlier = reader.find(Release, request_uid=request.uid, inputs_key=key)
+        job = reader.find(Job, uid=earlier.job_uid) if earlier else None
+        there = earlier is not None and reader.find(ObjectRecord, uid=earlier.result_uid) is not None
+    if job is None or not there:
         check_can_leave(policy, released, code.name)
-        raise PolicyExhausted(f"'{code.name}' was used as often as it was approved for.")
-    return msgspec.structs.replace(
-        job,
-        note="This is the earlier result on the same inputs: the output policy lets no further one out.",
-    )
+        return
+    note = "This is the earlier result on the same inputs: the output policy lets no further one out."
+    raise _AnsweredBefore(msgspec.structs.replace(job, note=note))
 
 
 def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:
