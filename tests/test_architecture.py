@@ -24,6 +24,7 @@ SOURCE = Path(__file__).parent.parent / "src" / ROOT
 LAYERS = {
     "errors": 1,
     "logger": 1,
+    "version": 1,
     "config": 2,
     "model": 3,
     "wire": 4,

@@ -224,9 +224,9 @@ class Card:
 
     def text(self) -> str:
         """For a terminal."""
-        lines = [clean(self.title), *(f"{label}: {clean(text)}" for label, text in self.facts)]
+        lines = [clean(self.title), *(clean(f"{label}: {text}") for label, text in self.facts)]
         for heading, block in self.blocks:
-            lines += filter(None, [f"{heading}:" if heading else "", block.text()])
+            lines += filter(None, [clean(f"{heading}:") if heading else "", block.text()])
         return "\n".join(lines)
 
     def html(self) -> str:

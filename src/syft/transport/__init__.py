@@ -1,1 +1,1 @@
-"""transport."""
+"""This package carries parcels to nodes: a contract, and two ways of keeping it."""
