@@ -6,6 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
+from syft.model.uid import UID
 from syft.wire.parts import fields, of_kind
 from syft.wire.tags import Packer, Tag, Unpacker, register
 
@@ -117,3 +118,4 @@ register(
     Tag.COLLECTION, ("pymongo", "Collection"), _pack_collection, _unpack_snapshot, also=(CollectionSnapshot,)
 )
 register(Tag.OBJECT_ID, ("bson", "ObjectId"), _pack_object_id, _unpack_object_id)
+register(Tag.UID, UID, lambda uid, _: uid.raw, lambda parts, _: UID.from_bytes(of_kind(parts, bytes)))

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from syft.errors import DecodeError, MissingExtra, UnsupportedType
+from syft.model.uid import UID
 from syft.wire.codec import decode, encode
 from syft.wire.types_extra import SNAPSHOT_BYTES, SNAPSHOT_DOCUMENTS, CollectionSnapshot
 from syft.wire.types_std import TYPES
@@ -383,3 +384,8 @@ def test_a_snapshot_is_of_documents() -> None:
 
     with pytest.raises(DecodeError):
         decode(data.replace(b"\x81\xa1a\x01", b"\x91\xa2ab"))
+
+
+def test_a_uid_comes_back_as_itself() -> None:
+    uid = UID()
+    assert decode(encode({"who": uid}).to_bytes()) == {"who": uid}
