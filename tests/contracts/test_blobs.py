@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from syft.errors import InvalidInput, NotFound
+from syft.errors import InvalidInput, NotFound, StorageError
 from syft.store.blobs import Blobs
 
 NOT_DIGESTS = [
@@ -243,3 +243,19 @@ def test_from_many_threads(blobs: Blobs) -> None:
         thread.join()
     assert failures == []
     assert len(list(blobs.digests())) == len(files(blobs)) == 5
+
+
+def test_bytes_that_were_changed_on_disk_are_not_used(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path)
+    with blobs.writer() as writer:
+        writer.write(b"what was approved")
+        digest, _ = writer.commit()
+    assert blobs.checked_path(digest) == blobs.path(digest)
+    again = Blobs(tmp_path)  # which has hashed nothing itself
+    assert again.checked_path(digest) == blobs.path(digest)
+    path = blobs.path(digest)
+    path.chmod(0o600)
+    path.write_bytes(b"what was written over")
+    for store in (blobs, again, Blobs(tmp_path)):
+        with pytest.raises(StorageError, match="changed on disk"):
+            store.checked_path(digest)

@@ -757,11 +757,34 @@ def test_a_dead_parent_loses_its_runs_and_the_next_run_has_another() -> None:
     runner.close()
 
 
-def test_a_parent_that_cannot_start_is_told_and_not_the_codes_fault() -> None:
-    runner = EmbeddedRunner(
-        preload=["syft.sandbox.zygote.nothing", "faulthandler"], environment={"PATH": "/"}
-    )
+def test_a_library_that_starts_threads_when_imported_is_not_forked() -> None:
+    pytest.importorskip("pyarrow")
+    runner = EmbeddedRunner(environment={"JE_ARROW_MALLOC_CONF": "background_thread:true"})
+    outcome = run(runner, "def f(): return 1")
+    assert outcome.status is Status.LOST
+    assert "importing has started threads" in outcome.reason
+    runner.close()
+
+
+@pytest.mark.parametrize(
+    ("executable", "reason"), [("/nowhere/python", "No such file"), ("/bin/false", "died without a word")]
+)
+def test_a_parent_that_cannot_start_is_not_the_codes_fault(
+    monkeypatch: pytest.MonkeyPatch, executable: str, reason: str
+) -> None:
+    runner = EmbeddedRunner()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", executable)
+        outcome = run(runner, "def f(): return 1")
+    assert outcome.status is Status.LOST
+    assert reason in outcome.reason
     assert value_of(runner, "def f(): return 1") == 1
+    runner.close()
+
+
+def test_a_module_that_is_not_installed_is_left_out() -> None:
+    runner = EmbeddedRunner(preload=["no_such_module_anywhere", "json"])
+    assert value_of(runner, "import sys\ndef f(): return 'json' in sys.modules")
     runner.close()
 
 

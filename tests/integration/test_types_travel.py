@@ -6,7 +6,6 @@ import datetime as dt
 import inspect
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ FRAME = pd.DataFrame(
 VALUES: dict[str, Any] = {
     "none": None,
     "primitives": [True, 0, -(2**80), 1.5, float("inf"), 2 + 3j, "text", b"bytes"],
-    "collections": {"list": [1, [2]], "tuple": (1, (2,)), "set": {1, 2}, "frozenset": frozenset("ab"), "range": range(3)},
+    "collections": {"list": [1, [2]], "tuple": (1, (2,)), "set": {1, 2}, "frozen": frozenset("ab"), "range": range(3)},
     "keys of all kinds": {1: "int", (1, 2): "tuple", None: "none", dt.date(2026, 1, 1): "date"},
     "frame": FRAME,
     "series": pd.Series([1.5, 2.5], name="weight"),

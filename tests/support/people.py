@@ -59,7 +59,9 @@ class Person:
         return self.say(codes.SubmitCode(submission), codes.CodeReply).code
 
     def approve(self, request: requests.RequestView) -> requests.RequestView:
-        message = requests.ApproveRequest(request.uid, request.code.digest)
+        message = requests.ApproveRequest(
+            request.uid, request.code.digest, tuple(one.digest for one in request.nested)
+        )
         return self.say(message, requests.RequestReply).request
 
     def call(self, name: str, wait_s: float = 20, **arguments: Any) -> jobs.JobView:

@@ -59,11 +59,11 @@ def can_see_code(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
     """Whether the caller may read that code: its author, the owners of what it asks for, the administrator."""
     if caller.user is None:
         return False
-    return (
-        caller.is_admin
-        or code.owner_uid == caller.uid
-        or (caller.can(Capability.DECIDE_REQUESTS) and (not owners or caller.uid in owners))
-    )
+    if caller.is_admin or code.owner_uid == caller.uid:
+        return True
+    # Code that asks for nothing is any owner's to review; code whose data is gone is nobody's.
+    asks_for_nothing = not code.submission.input_policy.objects
+    return caller.can(Capability.DECIDE_REQUESTS) and (asks_for_nothing or caller.uid in owners)
 
 
 def can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
@@ -76,7 +76,10 @@ def can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
     """
     if caller.user is None or not caller.can(Capability.DECIDE_REQUESTS) or code.owner_uid == caller.uid:
         return False
-    return caller.is_admin or all(owner == caller.uid for owner in owners)
+    if caller.is_admin:
+        return True
+    asks_for_nothing = not code.submission.input_policy.objects
+    return asks_for_nothing or (bool(owners) and all(owner == caller.uid for owner in owners))
 
 
 def check_can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> None:

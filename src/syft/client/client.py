@@ -16,7 +16,7 @@ from syft.client.requests import Requests
 from syft.client.session import Session
 from syft.client.settings import ServerSettings
 from syft.client.users import Users, UserView, check_same
-from syft.errors import AuthenticationError
+from syft.errors import AuthenticationError, SyftException
 from syft.model.identity import Identity
 from syft.model.message import Done, Message
 from syft.model.messages.session import GetNodeInfo, LoggedIn, LogIn, LogOut, NodeInfoReply
@@ -322,6 +322,9 @@ class Client(Shown):
         return f"<DatasiteClient: {self.name}>"
 
     def _card(self) -> Card:
+        if not self.metadata.isolation:  # a node that has just started does not know it yet
+            with contextlib.suppress(SyftException):  # showing must not raise
+                self.session.info = self._same_node(self.ask(GetNodeInfo(), NodeInfoReply).info)
         info = self.metadata
         facts: list[tuple[str, object]] = [
             ("URL", self.route.url),
@@ -330,7 +333,7 @@ class Client(Shown):
             ("Server Type", info.kind.capitalize()),
             ("Server Side Type", f"{info.side_type.capitalize()} Side"),
             ("Syft Version", info.version),
-            ("Isolation of submitted code", info.isolation),
+            ("Isolation of submitted code", info.isolation or "not known yet"),
             ("Logged in as", f"{self.logged_in_user or 'GUEST'} ({self.user_role.label})"),
         ]
         commands = [f"{call} - {what}" for least, call, what in _COMMANDS if self._has_use_for(least, call)]

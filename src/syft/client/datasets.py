@@ -358,6 +358,15 @@ class Datasets(Listing[DatasetView]):
         """Their names."""
         return tuple(dataset.name for dataset in self)
 
+    def __contains__(self, key: object) -> bool:
+        """Whether there is one of that name or UID."""
+        if not isinstance(key, str | UID):
+            return False
+        try:
+            return bool(self[key].id)
+        except NotFound:
+            return False
+
     def delete(self, uid: UID) -> SyftSuccess:
         """Remove a dataset and its values."""
         self._session.ask(DeleteDataset(uid), Done)

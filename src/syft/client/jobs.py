@@ -195,7 +195,7 @@ class Job(Shown):
         """
         log = self._session.ask(GetJobLog(self.id), JobLogReply)
         parts = [log.stdout if stdout else "", *((log.stderr, log.error) if stderr else ()), log.withheld]
-        text = "\n".join(part.rstrip("\n") for part in parts if part)
+        text = "\n".join(part.rstrip("\n") for part in parts if part).replace("\r", "\n")
         if not _print:
             return text
         print(Text(text).text())

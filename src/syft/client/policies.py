@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final
 
 from syft.client.datasets import AssetView, DatasetView
 from syft.client.pointer import Pointer
-from syft.errors import InvalidInput
+from syft.errors import InvalidInput, SyftException
 from syft.model import code as words
 from syft.model.uid import UID
 from syft.wire import codec
@@ -38,8 +38,7 @@ class Constant:
 
     def to_rule(self) -> words.Constant:
         """The rule as a node keeps it."""
-        text = repr(self.val)
-        return words.Constant(self.encoded, text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…")
+        return words.Constant(self.encoded)
 
 
 class InputPolicy:
@@ -246,10 +245,19 @@ def rule_text(rule: words.Rule) -> str:
     match rule:
         case words.MustBe(object_uid=uid, label=label):
             return label or f"object {uid.hex}"
-        case words.Constant(text=text):
-            return f"constant {text}"
+        case words.Constant(value=value):
+            return f"constant {_constant_text(value)}"
         case words.OfType(type_name=name):
             return f"any {name} of the caller's"
+
+
+def _constant_text(value: bytes) -> str:
+    """A constant, read from the value itself: what its author says of it is not what the code gets."""
+    try:
+        text = repr(codec.decode(value))
+    except SyftException as error:  # the bytes are anybody's, and showing must not raise
+        return f"that cannot be read ({error.public_message})"
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 def input_text(policy: words.InputPolicy) -> str:

@@ -41,7 +41,8 @@ def clean(text: object, *, joiners: bool = True) -> str:
     """
     kept = _JOINERS if joiners else ""
     return "".join(
-        f"\\u{ord(char):04x}" if is_invisible(char) and char not in kept else char for char in str(text)
+        f"\\u{ord(char):04x}" if is_invisible(char) and char not in kept else char
+        for char in str(text).replace("\r\n", "\n")
     )
 
 
@@ -208,7 +209,7 @@ class Table:
 Block = Code | Value | Text | Table
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Card:
     """One thing on a page: a title, facts, and larger parts under headings.
 
@@ -240,6 +241,12 @@ class Card:
         )
         title = _tag("div", "font-size:15px;font-weight:600", _escape(self.title))
         return _tag("div", f"{_FONT};{_BORDER};padding:8px 12px;margin:4px 0", title + facts + blocks)
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
 
 
 class Shown:

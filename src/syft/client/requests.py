@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+import msgspec
+
 from syft.client.lists import Listing, ViewList
 from syft.client.present import Card, Shown, SyftSuccess, say, when
 from syft.client.session import Session
 from syft.client.usercode import UserCode
-from syft.errors import InvalidState
 from syft.model.messages.requests import (
     ApproveRequest,
     DenyRequest,
@@ -44,9 +45,17 @@ class Request(Shown):
 
     @property
     def status(self) -> RequestState:
-        """Where it stands now."""
-        self._view = self._session.ask(GetRequest(uid=self.id), RequestReply).request
-        return self._view.state
+        """Where it stands now. What `approve` would approve stays what this object has shown."""
+        now = self._session.ask(GetRequest(uid=self.id), RequestReply).request
+        self._view = msgspec.structs.replace(
+            self._view,
+            state=now.state,
+            decided_by=now.decided_by,
+            decided_at=now.decided_at,
+            decision_reason=now.decision_reason,
+            results_released=now.results_released,
+        )
+        return now.state
 
     @property
     def code(self) -> UserCode:
@@ -113,7 +122,7 @@ class Request(Shown):
         return tuple(name for name in self._view.code.submission.nested if name not in there)
 
     def approve(self, disable_warnings: bool = False, approve_nested: bool = False) -> SyftSuccess:
-        """Let it run: exactly the code that this object shows, with the functions it launches as they are now.
+        """Let it run: exactly the code that this object shows, with the functions it launches as it shows them.
 
         Args:
             disable_warnings: accepted for those who knew it.
@@ -122,34 +131,13 @@ class Request(Shown):
             InvalidState: it was answered before, its code is not what this shows, or a launched function is missing.
             AuthorizationException: it is not yours to answer.
         """
-        code = self._view.code
+        code, nested = self._view.code, self._view.nested
         say(f"Approving request on change {code.submission.name} for datasite {self._session.info.name}")
-        if code.submission.nested:
-            self._check_nested_as_shown()
-            names = ", ".join(
-                f"{view.submission.name} (version {view.version})" for view in self._view.nested
-            )
+        if nested:
+            names = ", ".join(f"{view.submission.name} (version {view.version})" for view in nested)
             say(f"With the functions it launches: {names}")
-        return self._answered(ApproveRequest(self.id, code.digest), f"Request {self.id.hex} changes applied")
-
-    def _check_nested_as_shown(self) -> None:
-        """Raise when a launched function is not the one that this object shows.
-
-        The node pins the newest version of each when it approves; the message names the digest of the launching
-        function only. Asking just before leaves a gap of one message.
-
-        Raises:
-            InvalidState: one was handed in anew, or for the first time, since this was fetched.
-        """
-        shown = {view.submission.name: view.digest for view in self._view.nested}
-        self._view = self._session.ask(GetRequest(uid=self.id), RequestReply).request
-        now = {view.submission.name: view.digest for view in self._view.nested}
-        changed = sorted(name for name in {*shown, *now} if shown.get(name) != now.get(name))
-        if changed:
-            raise InvalidState(
-                f"Functions it launches have changed since you looked: {', '.join(changed)}. "
-                "Read them (`request.codes`), then approve again."
-            )
+        message = ApproveRequest(self.id, code.digest, tuple(view.digest for view in nested))
+        return self._answered(message, f"Request {self.id.hex} changes applied")
 
     def deny(self, reason: str) -> SyftSuccess:
         """Say no, or take back a yes.

@@ -176,7 +176,8 @@ def _print_output(outcome: Outcome) -> None:
     """What the function printed is the caller's own here, so it is printed."""
     for text, stream in ((outcome.stdout, sys.stdout), (outcome.stderr, sys.stderr)):
         if text:
-            print(clean(text.rstrip("\n")), file=stream)
+            # Progress bars go back to the start of their line; here each of their steps gets a line.
+            print(clean(text.rstrip("\r\n").replace("\r\n", "\n").replace("\r", "\n")), file=stream)
 
 
 def _check(captured: CapturedFunction, outcome: Outcome) -> None:

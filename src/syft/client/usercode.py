@@ -72,7 +72,7 @@ class UserCode(Shown):
     @property
     def show_code(self) -> Card:
         """Its text, for reading."""
-        return _Source(self.name, [], [("", Code(self.raw_code))])
+        return Card(self.name, [], [("", Code(self.raw_code))])
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -174,16 +174,6 @@ class UserCode(Shown):
         if view.findings:
             blocks.append(("To look at", Text("\n".join(f"- {finding}" for finding in view.findings))))
         return Card(f"UserCode {submission.name}", facts, [*blocks, ("Code", Code(submission.source))])
-
-
-class _Source(Card):
-    """Source text that shows itself."""
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self.html()
 
 
 def status_text(status: RequestState | None) -> str:

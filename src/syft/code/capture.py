@@ -388,7 +388,7 @@ def _source_of(function: types.FunctionType) -> tuple[str, int, list[str]]:
     Raises:
         InvalidCode: there is no source, or it does not parse.
     """
-    linecache.checkcache(function.__code__.co_filename)
+    linecache.checkcache(function.__code__.co_filename)  # a file may have been edited since it was last read
     try:
         lines, start = inspect.getsourcelines(function)
     except (OSError, TypeError, IndexError):

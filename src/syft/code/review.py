@@ -119,7 +119,7 @@ def is_invisible(char: str) -> bool:
     Source:
         Boucher and Anderson 2021, "Trojan Source": code that reads otherwise than it runs.
     """
-    return char not in "\n\t\r" and (
+    return char not in "\n\t" and (
         unicodedata.category(char) in ("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp")
         or (char != " " and char.isspace())
         or char in "\u115f\u1160\u3164\uffa0\u2800"  # letters and symbols that are drawn as nothing
@@ -128,7 +128,8 @@ def is_invisible(char: str) -> bool:
 
 def _characters(source: str) -> list[Finding]:
     found = []
-    for number, line in enumerate(source.split("\n"), start=1):
+    # A return alone ends a line for Python, while it sends a terminal back over what it has shown.
+    for number, line in enumerate(source.replace("\r\n", "\n").split("\n"), start=1):
         for char in sorted({char for char in line if is_invisible(char)}):
             name = unicodedata.name(char, "a control character")
             found.append(

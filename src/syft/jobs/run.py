@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 import msgspec
+from blake3 import blake3
 
+from syft.code.capture import digest as digest_of
 from syft.errors import (
     InternalError,
-    InvalidState,
     NotApproved,
     NotFound,
     SyftException,
 )
+from syft.jobs.failures import TELLING, check_may_run, count_failure, describe
 from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
-from syft.jobs.sink import ResultSink
+from syft.jobs.sink import ResultSink, type_of_value
 from syft.jobs.subjobs import SubjobHost
 from syft.logger import say
 from syft.model.code import Code, Mode
@@ -44,16 +46,13 @@ from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.policy.approval import approval_digest
+from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
 from syft.policy.release import REFUSALS, release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import Limits
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
-
-# Each failure tells its author a line number and the type of an error: a few bits about private data.
-# This many is enough to mend a function, and not enough to read a column by.
-MAX_FAILED_RUNS = 10
 
 
 @dataclass(frozen=True)
@@ -156,6 +155,7 @@ class Runs:
 
     def _prepare(self, reader: Reader, job: Job) -> Prepared:
         code = reader.get(Code, job.code_uid)
+        check_unchanged(code)
         inputs = {
             name: reader.get(ObjectRecord, argument.object_uid)
             for name, argument in job.arguments.items()
@@ -164,6 +164,7 @@ class Runs:
         owner_uid = job.requester_uid
         if job.mode is Mode.PRIVATE:
             request, digest = check_approved(reader, job, code, inputs, self._environment())
+            check_bound(code.submission, job.arguments, self._type_of)
             check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
             nested = request.nested
             if inputs:
@@ -203,10 +204,18 @@ class Runs:
             limits=self._limits,
         )
 
+    def _type_of(self, value: ValueRef) -> str:
+        return type_of_value(self._blobs, value)
+
     def _input(self, value: ValueRef) -> FileInput | InlineInput:
+        # The approval binds digests; that the bytes are those of the digest is seen to here.
         if value.inline is not None:
+            if blake3(value.inline).hexdigest() != value.digest:
+                raise NotApproved(
+                    "A stored value is not what was approved; it does not leave the node's store."
+                )
             return InlineInput(value.inline)
-        return FileInput(self._blobs.path(value.digest))
+        return FileInput(self._blobs.checked_path(value.digest))
 
     # --- run
 
@@ -230,6 +239,8 @@ class Runs:
                     return job
                 return self._settle(self.progress(job), prepared, outcome, sink)
         finally:
+            # What it launched and did not wait for ends with it.
+            host.cancel()
             with self._lock:
                 self._children.pop(job.uid, None)
                 self._progress.pop(job.uid, None)
@@ -250,7 +261,7 @@ class Runs:
             return ended
         if outcome.status is Status.LOST:
             return self._end(after_crash(job), log)
-        code, note = failure(job, outcome)
+        code, note = describe(job.code_name, job.mode, outcome)
         return self._settle_failed(job, code, note, log)
 
     def _settle_finished(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog) -> Job:
@@ -317,9 +328,8 @@ class Runs:
             tx.replace(job)
             if has_ended(job):
                 tx.add(log)
-            if job.state is JobState.FAILED and job.request_uid is not None:
-                request = tx.get(Request, job.request_uid)
-                tx.replace(msgspec.structs.replace(request, failed_runs=request.failed_runs + 1))
+            if job.state is JobState.FAILED and job.error_code in TELLING:
+                count_failure(tx, job.request_uid)
         return job
 
 
@@ -343,7 +353,7 @@ def check_approved(
     if request.state is not RequestState.APPROVED:
         raise NotApproved(f"The approval of '{code.name}' was withdrawn before it ran.")
     for pinned in request.nested:
-        if reader.get(Code, pinned.code_uid).digest != pinned.digest:
+        if digest_of(reader.get(Code, pinned.code_uid).submission) != pinned.digest:
             raise NotApproved(f"'{pinned.name}', which '{code.name}' launches, is not what was approved.")
     approved = {
         name: record for name, record in inputs.items() if name in code.submission.input_policy.objects
@@ -354,12 +364,18 @@ def check_approved(
             f"'{code.name}' would not run as it was approved: its data or this node's packages have changed "
             "since. Make a new request; the owner reviews it as it is now."
         )
-    if request.failed_runs >= MAX_FAILED_RUNS:
-        raise InvalidState(
-            f"'{code.name}' has failed {request.failed_runs} times on private data, which is as often as one "
-            "approval allows. Mend it on the mock, and make a new request."
-        )
+    check_may_run(request, code.name)
     return request, digest
+
+
+def check_unchanged(code: Code) -> None:
+    """Raise unless a code is what its digest says: made anew from what would run, not taken from the row.
+
+    Raises:
+        NotApproved: it was changed where it is kept.
+    """
+    if digest_of(code.submission) != code.digest or code.submission.name != code.name:
+        raise NotApproved(f"The stored code of '{code.name}' is not what was submitted; it does not run.")
 
 
 def with_usage(job: Job, outcome: Outcome) -> Job:
@@ -376,24 +392,3 @@ def job_log(uid: UID, outcome: Outcome) -> JobLog:
     """All that a run said, for those who may read it."""
     error = outcome.traceback or outcome.error_text or outcome.reason
     return JobLog(uid=uid, stdout=outcome.stdout, stderr=outcome.stderr, error=error)
-
-
-def failure(job: Job, outcome: Outcome) -> tuple[str, str]:
-    """The error code of a run that did not finish, and what its requester is told of it.
-
-    Of a private run: that it failed, by which type of error, at which line of their own source. The error's
-    text could be a value ("KeyError: 'Jane Doe'"), so it stays with the owner.
-    """
-    if outcome.status is Status.KILLED:
-        return "limit_exceeded", f"'{job.code_name}' was stopped: {outcome.reason}."
-    if job.mode is Mode.MOCK:
-        said = outcome.traceback or outcome.error_text or outcome.reason
-        return "code_failed", f"Exception encountered while running {job.code_name}:\n{said}"
-    if outcome.error_type is None:
-        return "code_failed", f"'{job.code_name}' did not end well: {outcome.reason}."
-    where = f" at line {outcome.error_line}" if outcome.error_line else ""
-    return (
-        "code_failed",
-        f"Exception encountered while running {job.code_name}: {outcome.error_type}{where}. Its text stays with "
-        "the data owner, because it may hold private values; run the function on the mock to see such errors in full.",
-    )

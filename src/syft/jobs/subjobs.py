@@ -15,13 +15,15 @@ from typing import BinaryIO, cast
 
 import msgspec
 
+from syft.code.capture import digest as digest_of
 from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
+from syft.jobs.failures import TELLING, check_may_run, count_failure, describe
 from syft.jobs.machine import move
 from syft.jobs.queue import now
 from syft.model.code import Code
 from syft.model.event import Event
 from syft.model.job import Job, JobLog, JobResources, JobState
-from syft.model.request import NestedCode
+from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import Limits
@@ -119,11 +121,16 @@ class SubjobHost:
             raise NotApproved(
                 f"'{name}' is not among the functions that '{self._job.code_name}' was approved to launch."
             )
+        # Asked where it runs, at the moment it runs: digest made anew, approval still there, not failed too often.
         with self._store.reading() as reader:
             code = reader.get(Code, pinned.code_uid)
-        # Checked where it runs, at the moment it runs.
-        if code.digest != pinned.digest:
+            request = reader.get(Request, self._job.request_uid) if self._job.request_uid else None
+        if digest_of(code.submission) != pinned.digest:
             raise NotApproved(f"'{name}' is not what was approved.")
+        if request is not None:
+            if request.state is not RequestState.APPROVED:
+                raise NotApproved(f"The approval of '{self._job.code_name}' was withdrawn while it ran.")
+            check_may_run(request, self._job.code_name)
         return code
 
     def _admit(self, code: Code) -> Job:
@@ -162,11 +169,12 @@ class SubjobHost:
     def _end(self, job: Job, outcome: Outcome) -> None:
         usage = outcome.usage
         state = JobState.FINISHED if outcome.status is Status.FINISHED else JobState.FAILED
+        code, note = ("", "") if state is JobState.FINISHED else describe(job.code_name, job.mode, outcome)
         ended = msgspec.structs.replace(
             move(job, state, ended_at=now()),
             isolation=outcome.level,
-            note="" if state is JobState.FINISHED else _failure(job.code_name, outcome).public_message,
-            error_code="" if state is JobState.FINISHED else "code_failed",
+            note=note,
+            error_code=code,
             resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
         )
         event = Event(
@@ -174,6 +182,8 @@ class SubjobHost:
         )
         with self._store.writing(event) as tx:
             tx.replace(ended)
+            if code in TELLING:
+                count_failure(tx, self._job.request_uid)
             tx.add(
                 JobLog(
                     uid=job.uid,
@@ -185,10 +195,8 @@ class SubjobHost:
 
 
 def _failure(name: str, outcome: Outcome) -> CodeFailed:
-    """What the parent is told: it runs on the same data, but its own errors are shown on."""
-    where = f" at line {outcome.error_line}" if outcome.error_line else ""
-    what = outcome.error_type or outcome.reason
-    return CodeFailed(f"The launched function '{name}' failed: {what}{where}")
+    """What the launching code is told; it is within the same fence, but what it shows goes further."""
+    return CodeFailed(f"The launched function '{name}' failed: {outcome.reason}")
 
 
 def _input(files: ExitStack, data: bytes) -> FileInput | InlineInput:

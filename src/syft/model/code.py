@@ -30,12 +30,10 @@ class Constant(msgspec.Struct, frozen=True, tag="constant"):
     """This parameter is filled in by the node; the caller does not pass it.
 
     Args:
-        value: encoded, in canonical form.
-        text: how the value reads, for the reviewer.
+        value: encoded. There is no text beside it: a reviewer reads the value itself, not its author's word for it.
     """
 
     value: bytes
-    text: str
 
 
 class OfType(msgspec.Struct, frozen=True, tag="of_type"):

@@ -107,6 +107,22 @@ class UserView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class PersonView(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody as those see them who only share a request or a job with them.
+
+    Args:
+        uid: of the account.
+        name: shown.
+        email: how to reach them.
+        institution: whose requests these are; empty where the reader is not the one to decide about them.
+    """
+
+    uid: UID
+    name: str
+    email: str
+    institution: str = ""
+
+
 class SessionKey(msgspec.Struct, frozen=True, kw_only=True):
     """A public key that speaks for an account for a limited time.
 

@@ -51,11 +51,13 @@ def nobody() -> str:
 
 
 class Throttle:
-    """Counts failures and says how long to wait after too many: a bucket that drains with time.
+    """Counts attempts and says how long to wait after too many: a bucket that drains with time.
+
+    An attempt counts from its beginning, so that many at once cannot all be the first; success gives it back.
 
     Args:
-        burst: failures that are free.
-        per_s: failures that drain away each second.
+        burst: attempts that are free.
+        per_s: attempts that drain away each second.
         clock: seconds, monotonic.
     """
 
@@ -73,23 +75,31 @@ class Throttle:
         level, since = self._levels.get(name, (0.0, now))
         return max(0.0, level - (now - since) * self._per_s)
 
-    def check(self, name: str) -> None:
-        """Raise while there have been too many failures under that name.
+    def attempt(self, *names: str) -> None:
+        """Count an attempt under each name, or none where one of them has had too many.
 
         Raises:
             TooManyAttempts: says for how many seconds to wait.
         """
         with self._lock:
-            over = self._level(name, self._clock()) - self._burst
-        if over > -1:
-            wait_s = (over + 1) / self._per_s
-            raise TooManyAttempts(f"Too many attempts. Wait {wait_s:.0f} s, then try again.")
+            now = self._clock()
+            over = max(self._level(name, now) for name in names) - self._burst
+            if over > -1:
+                raise TooManyAttempts(
+                    f"Too many attempts. Wait {(over + 1) / self._per_s:.0f} s, then try again."
+                )
+            for name in names:
+                self._set(name, self._level(name, now) + 1, now)
 
-    def failed(self, name: str) -> None:
-        """Count a failure."""
+    def succeeded(self, *names: str) -> None:
+        """Give an attempt back."""
         with self._lock:
             now = self._clock()
-            self._levels[name] = (self._level(name, now) + 1, now)
-            self._levels.move_to_end(name)
-            while len(self._levels) > self._MAX_NAMES:
-                self._levels.popitem(last=False)
+            for name in names:
+                self._set(name, max(0.0, self._level(name, now) - 1), now)
+
+    def _set(self, name: str, level: float, now: float) -> None:
+        self._levels[name] = (level, now)
+        self._levels.move_to_end(name)
+        while len(self._levels) > self._MAX_NAMES:
+            self._levels.popitem(last=False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+from blake3 import blake3
 
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission, Constant, MustBe, OfType
-from syft.model.job import Argument, ObjectArgument, ValueArgument
+from syft.model.job import Argument, BoundArgument, ObjectArgument, StoredArgument, ValueArgument
+from syft.model.object import ValueRef
 
 
 def by_parameter(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
@@ -33,7 +36,7 @@ def by_parameter(submission: CodeSubmission, arguments: Mapping[str, Argument]) 
     return named
 
 
-def check_complete(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> None:
+def check_complete(submission: CodeSubmission, arguments: Mapping[str, object]) -> None:
     """Raise unless every parameter without a default has an argument.
 
     Raises:
@@ -66,7 +69,7 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
             # Deny by default: a parameter that the policy does not speak of takes nothing.
             raise InvalidInput(f"The input policy of '{submission.name}' allows no value for '{name}'.")
         if isinstance(rule, Constant):
-            raise InvalidInput(f"'{name}' is a constant of the approved request ({rule.text}); leave it out.")
+            raise InvalidInput(f"'{name}' is a constant of the approved request; leave it out.")
         if isinstance(rule, MustBe):
             if not isinstance(argument, ObjectArgument) or argument.object_uid != rule.object_uid:
                 given = argument.object_uid.hex if isinstance(argument, ObjectArgument) else "a value"
@@ -82,6 +85,38 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
             bound[name] = ValueArgument(value=rule.value)
     check_complete(submission, bound)
     return bound
+
+
+def check_bound(
+    submission: CodeSubmission, bound: Mapping[str, BoundArgument], type_of: Callable[[ValueRef], str]
+) -> None:
+    """Raise unless the arguments as they are kept are what the policy allows: asked when a job is queued and run.
+
+    Args:
+        submission: the function, with its policy.
+        bound: by parameter name, as the node keeps them for the job.
+        type_of: the built-in type of a kept value, told without decoding it.
+    Raises:
+        InvalidInput: another object, constant or type, or a parameter too many or too few.
+    """
+    rules = submission.input_policy.rules
+    for name, argument in bound.items():
+        match rules.get(name), argument:
+            case MustBe(object_uid=uid), ObjectArgument(object_uid=given) if uid == given:
+                continue
+            case Constant(value=value), StoredArgument(value=kept) if _digest(value) == kept.digest:
+                continue
+            case OfType(type_name=wanted), StoredArgument(value=kept):
+                found = type_of(kept)
+                if found != wanted:
+                    raise InvalidInput(f"'{name}' takes a value of type {wanted}; this is {found}.")
+            case _:
+                raise InvalidInput(f"'{name}' of '{submission.name}' is not what its input policy allows.")
+    check_complete(submission, bound)
+
+
+def _digest(data: bytes) -> str:
+    return blake3(data).hexdigest()
 
 
 def can_bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> bool:

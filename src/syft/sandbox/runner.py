@@ -17,7 +17,7 @@ from syft.sandbox.contract import (
     Runner,
     Status,
 )
-from syft.sandbox.control import Fork
+from syft.sandbox.control import Fork, Ready
 from syft.sandbox.launch import PRELOAD, Launcher, ZygoteError
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.limits import Limits, Usage
@@ -135,12 +135,8 @@ class EmbeddedRunner(Runner):
             return self._launcher
 
     def _run(self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline) -> Outcome:
-        launcher = self._current()
         try:
-            ready = launcher.wait()
-            if lifeline.killed is not None:
-                return Outcome(status=Status.KILLED, reason=lifeline.killed, level=ready.level)
-            launcher.fork(Fork(execution.uid, execution.limits), supervisor.descriptors, lifeline)
+            launcher, ready = self._begin(execution, supervisor, lifeline)
         except ZygoteError as error:
             killed = lifeline.answer()
             if killed is not None:
@@ -148,3 +144,25 @@ class EmbeddedRunner(Runner):
             return Outcome(status=Status.LOST, reason=f"the sandbox could not be started: {error}")
         supervisor.close_theirs()
         return supervisor.supervise(launcher.directory(execution.uid), ready.errors, ready.level)
+
+    def _begin(
+        self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline
+    ) -> tuple[Launcher, Ready]:
+        """Hand the run to a zygote, or to another if that one has just died: nothing has begun by then.
+
+        Raises:
+            ZygoteError: there is no zygote, or the run has been killed meanwhile.
+        """
+        for last in (False, True):
+            launcher = self._current()
+            try:
+                ready = launcher.wait()
+                if lifeline.killed is not None:
+                    raise ZygoteError("it was not needed any more")
+                launcher.fork(Fork(execution.uid, execution.limits), supervisor.descriptors, lifeline)
+            except ZygoteError:
+                if last or lifeline.killed is not None:
+                    raise
+            else:
+                return launcher, ready
+        raise AssertionError("the last attempt returns or raises")

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from blake3 import blake3
 
-from syft.errors import InvalidInput, NotFound
+from syft.errors import InvalidInput, NotFound, StorageError
 from syft.store.files import disk_errors, make_private, sync_directory
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
@@ -62,6 +62,8 @@ class Blobs:
         self._unfinished = directory / _UNFINISHED
         self._lock = threading.Lock()
         self._landings: dict[str, _Landing] = {}
+        # As each file was when its content was last seen to be what its name says: inode, size, time of change.
+        self._checked: dict[str, tuple[int, int, int]] = {}
         with disk_errors():
             make_private(self._unfinished)
             # All at once, for one fsync: made when first needed, each would cost one of its own.
@@ -93,6 +95,32 @@ class Blobs:
         path = self._place(digest)
         if not path.is_file():
             raise _not_found()
+        return path
+
+    def checked_path(self, digest: str) -> Path:
+        """`path`, after seeing that the bytes there are still those of the digest.
+
+        Hashing is done once for as long as the file stays as it is; what this process brought itself was hashed then.
+
+        Raises:
+            NotFound: there is none.
+            InvalidInput: not a digest.
+            StorageError: the file was changed; it is named for the operator and used for nothing.
+        """
+        path = self.path(digest)
+        with disk_errors():
+            state = _state_of(path)
+            if self._checked.get(digest) == state:
+                return path
+            hasher = blake3(max_threads=blake3.AUTO)
+            if state[1]:
+                hasher.update_mmap(path)
+        if hasher.hexdigest() != digest:
+            raise StorageError(
+                "A stored value was damaged or changed on disk and is not used. Its owner can upload it again.",
+                private_message=str(path),
+            )
+        self._checked[digest] = state
         return path
 
     def size(self, digest: str) -> int:
@@ -150,6 +178,7 @@ class Blobs:
                 place.unlink()
             except FileNotFoundError:
                 return False
+            self._checked.pop(digest, None)
             return True
 
     def digests(self) -> Iterator[str]:
@@ -197,6 +226,8 @@ class Blobs:
             landing = self._landings.setdefault(digest, _Landing())
             landing.blocks += 1
             landing.is_new |= is_new
+            if is_new:
+                self._checked[digest] = _state_of(place)
         try:
             # Also where it was there before: who brings a value must not learn by the clock who else has it.
             with disk_errors():
@@ -299,6 +330,12 @@ def seal(fd: int) -> None:
     """Make a finished file durable, and unchangeable for whoever opens it from now on."""
     os.fchmod(fd, _MODE)
     os.fsync(fd)
+
+
+def _state_of(path: Path) -> tuple[int, int, int]:
+    """What of a file changes when its content does."""
+    stat = path.stat(follow_symlinks=False)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _not_found() -> NotFound:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from syft.access.caller import Caller
@@ -19,7 +20,7 @@ from syft.access.checks import (
 )
 from syft.access.roles import CAPABILITIES
 from syft.errors import AuthorizationException, InvalidInput, NotFound
-from syft.model.code import Code, CodeSubmission, Mode
+from syft.model.code import Code, CodeSubmission, InputPolicy, Mode, MustBe
 from syft.model.job import Job
 from syft.model.object import Face, ObjectKind, ObjectRecord
 from syft.model.permission import Capability, Role
@@ -47,6 +48,15 @@ CODE = Code(
     submission=CodeSubmission(name="f", source=""),
     created_at=NOW,
 )
+
+
+def code_on(owners: list[UID]) -> Code:
+    """The code, asking for an object of each owner."""
+    rules = {f"x{number}": MustBe(UID()) for number, _ in enumerate(owners)}
+    policy = InputPolicy(kind="exact", rules=rules)
+    return msgspec.structs.replace(
+        CODE, submission=msgspec.structs.replace(CODE.submission, input_policy=policy)
+    )
 
 
 def job(mode: Mode) -> Job:
@@ -115,13 +125,21 @@ def test_a_grant_opens_the_private_face_to_accounts_but_never_to_guests() -> Non
 def test_who_sees_and_decides_about_code(
     caller: Caller, owners: list[UID], sees: bool, decides: bool
 ) -> None:
-    assert can_see_code(caller, CODE, owners) is sees
-    assert can_decide(caller, CODE, owners) is decides
+    code = code_on(owners)
+    assert can_see_code(caller, code, owners) is sees
+    assert can_decide(caller, code, owners) is decides
     if decides:
-        check_can_decide(caller, CODE, owners)
+        check_can_decide(caller, code, owners)
     else:
         with pytest.raises(AuthorizationException if sees else NotFound):
-            check_can_decide(caller, CODE, owners)
+            check_can_decide(caller, code, owners)
+
+
+def test_code_whose_data_is_gone_is_nobodys_but_its_authors() -> None:
+    code = code_on([OWNER])
+    assert not can_see_code(person(Role.DATA_OWNER, OWNER), code, [])
+    assert not can_decide(person(Role.DATA_OWNER, OWNER), code, [])
+    assert can_see_code(person(Role.DATA_SCIENTIST, AUTHOR), code, [])
 
 
 @pytest.mark.parametrize(

@@ -22,30 +22,31 @@ def test_no_empty_or_endless_passwords(password: str) -> None:
         hash_password(password)
 
 
-def test_failures_fill_a_bucket_that_drains() -> None:
+def test_attempts_fill_a_bucket_that_drains() -> None:
     now = [0.0]
     throttle = Throttle(burst=3, per_s=0.5, clock=lambda: now[0])
     for _ in range(3):
-        throttle.check("a")
-        throttle.failed("a")
+        throttle.attempt("a")
     with pytest.raises(TooManyAttempts, match="Wait 2 s"):
-        throttle.check("a")
-    throttle.check("b")
+        throttle.attempt("a", "b")
+    for _ in range(3):
+        throttle.attempt("b")
     now[0] = 2.1
-    throttle.check("a")
+    throttle.attempt("a")
 
 
 def test_success_costs_nothing() -> None:
     throttle = Throttle(burst=1, per_s=1, clock=lambda: 0.0)
     for _ in range(100):
-        throttle.check("a")
+        throttle.attempt("a")
+        throttle.succeeded("a")
 
 
 def test_names_beyond_the_bound_push_out_the_oldest() -> None:
     throttle = Throttle(burst=1, per_s=1, clock=lambda: 0.0)
     throttle._MAX_NAMES = 2  # type: ignore[misc]
     for name in "abc":
-        throttle.failed(name)
-    throttle.check("a")
+        throttle.attempt(name)
+    throttle.attempt("a")
     with pytest.raises(TooManyAttempts):
-        throttle.check("c")
+        throttle.attempt("c")

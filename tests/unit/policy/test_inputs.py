@@ -38,9 +38,9 @@ def test_exactly_the_approved_object() -> None:
 
 
 def test_constants_are_filled_in_and_never_passed() -> None:
-    code = submission({"n": Constant(b"5", "5")}, "n")
+    code = submission({"n": Constant(b"5")}, "n")
     assert bind(code, {}) == {"n": ValueArgument(value=b"5")}
-    with pytest.raises(InvalidInput, match=r"constant of the approved request \(5\)"):
+    with pytest.raises(InvalidInput, match="constant of the approved request"):
         bind(code, {"n": VALUE})
 
 

@@ -10,7 +10,7 @@ from syft.model.code import CodeSubmission
 from syft.model.message import Message
 from syft.model.request import RequestState
 from syft.model.uid import UID
-from syft.model.user import UserView
+from syft.model.user import PersonView
 
 
 class CodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class CodeView(msgspec.Struct, frozen=True, kw_only=True):
     uid: UID
     digest: str
     version: int
-    author: UserView
+    author: PersonView
     submission: CodeSubmission
     status: RequestState | None = None
     status_reason: str = ""

@@ -11,7 +11,7 @@ from syft.model.job import Argument, JobResources, JobState
 from syft.model.message import Message
 from syft.model.object import ValueRef
 from syft.model.uid import UID
-from syft.model.user import UserView
+from syft.model.user import PersonView
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     uid: UID
     code_uid: UID
     code_name: str
-    requester: UserView
+    requester: PersonView
     parent_uid: UID | None = None
     mode: Mode
     state: JobState

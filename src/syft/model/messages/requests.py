@@ -11,7 +11,7 @@ from syft.model.message import Message
 from syft.model.messages.codes import CodeView
 from syft.model.request import RequestState
 from syft.model.uid import UID
-from syft.model.user import UserView
+from syft.model.user import PersonView
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,9 +35,9 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     state: RequestState
     code: CodeView
     nested: tuple[CodeView, ...] = ()
-    requester: UserView
+    requester: PersonView
     reason: str = ""
-    decided_by: UserView | None = None
+    decided_by: PersonView | None = None
     decision_reason: str = ""
     results_released: int = 0
     created_at: datetime
@@ -77,10 +77,12 @@ class ApproveRequest(Message, frozen=True, tag="requests.approve"):
     Args:
         uid: which.
         digest: of the code the reviewer looked at: what is approved is what was read.
+        nested: the digests of the functions it launches, likewise, in any order.
     """
 
     uid: UID
     digest: str
+    nested: tuple[str, ...] = ()
 
 
 class DenyRequest(Message, frozen=True, tag="requests.deny"):

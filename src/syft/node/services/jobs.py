@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 
 import msgspec
 from blake3 import blake3
@@ -19,6 +20,7 @@ from syft.errors import (
 )
 from syft.jobs.machine import has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
+from syft.jobs.sink import type_of_value
 from syft.model.code import Code, Mode
 from syft.model.job import (
     BoundArgument,
@@ -39,6 +41,7 @@ from syft.model.messages.jobs import (
     JobLogReply,
     JobReply,
     JobsReply,
+    JobView,
     KillJob,
     ListJobs,
 )
@@ -51,7 +54,7 @@ from syft.node.dispatch import handles
 from syft.node.services.codes import code_for
 from syft.node.services.objects import has_grant, take_value
 from syft.node.services.views import job_view, latest_request
-from syft.policy.inputs import bind, by_parameter, can_bind, check_complete
+from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_complete
 from syft.policy.outputs import can_leave, check_can_leave
 from syft.store.base import Condition, OneOf, Reader
 
@@ -99,6 +102,7 @@ def call_code(ctx: Context, message: CallCode) -> Message:
             stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
             key = inputs_key(stored)
             if mode is Mode.PRIVATE and request is not None:
+                check_bound(code.submission, stored, partial(type_of_value, site.blobs))
                 _check_new(ctx, code, request, key)
             job = _queue(ctx, code, request, mode, stored, key)
     except _AnsweredBefore as before:
@@ -271,7 +275,12 @@ def _reply(ctx: Context, job: Job) -> Message:
         may_read = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
         if job.result_uid is not None and not may_read:
             may_read = has_grant(reader, job.result_uid, ctx.caller.uid)
-        return JobReply(job_view(reader, ctx.site.runs.progress(job), with_result=may_read))
+        return JobReply(_view(ctx, reader, job, with_result=may_read))
+
+
+def _view(ctx: Context, reader: Reader, job: Job, *, with_result: bool) -> JobView:
+    with_log = can_read_log(ctx.caller, job, _owners(reader, job))
+    return job_view(reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log)
 
 
 @handles(GetJob, needs=Capability.RUN_CODE)
@@ -329,7 +338,7 @@ def list_jobs(ctx: Context, message: ListJobs) -> Message:
         views = []
         for job in found:
             own = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
-            views.append(job_view(reader, ctx.site.runs.progress(job), with_result=own))
+            views.append(_view(ctx, reader, job, with_result=own))
     return JobsReply(tuple(views), total)
 
 

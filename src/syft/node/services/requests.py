@@ -161,6 +161,10 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
             raise InvalidState(f"The stored code of '{code.name}' was changed; it cannot be approved.")
         nested, missing = pin_nested(tx, code)
         check_all_found(code, missing)
+        if sorted(message.nested) != sorted(one.digest for one in nested):
+            raise InvalidState(
+                f"A function that '{code.name}' launches is not the one you looked at. Read it again."
+            )
         owners_of(tx, code)
         inputs = {
             name: tx.get(ObjectRecord, rule.object_uid)

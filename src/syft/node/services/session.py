@@ -14,7 +14,7 @@ from syft.model.message import Done, Message
 from syft.model.messages.session import Credentials, GetNodeInfo, LoggedIn, LogIn, LogOut, NodeInfoReply
 from syft.model.permission import Capability
 from syft.model.uid import UID
-from syft.model.user import SessionKey, User
+from syft.model.user import SessionKey, User, check_email
 from syft.node.context import Context
 from syft.node.dispatch import handles
 from syft.node.passwords import is_password, nobody
@@ -60,18 +60,19 @@ def log_in(ctx: Context, message: LogIn) -> Message:
     """
     site = ctx.site
     email = message.email.lower()
-    site.origin_throttle.check(ctx.caller.origin)
-    site.account_throttle.check(email)
+    check_email(email)
+    site.origin_throttle.attempt(ctx.caller.origin)
+    site.account_throttle.attempt(email)
     password = unseal_password(ctx, message.sealed)
     with site.store.reading() as reader:
         user = reader.find(User, email=email)
     right = is_password(user.password_hash if user else nobody(), password)
     if user is None or not right:
-        site.origin_throttle.failed(ctx.caller.origin)
-        site.account_throttle.failed(email)
         with site.store.writing(ctx.event("session.login_failed", user.uid if user else None)):
             pass
         raise AuthenticationError("Invalid credentials. Check e-mail and password.")
+    site.origin_throttle.succeeded(ctx.caller.origin)
+    site.account_throttle.succeeded(email)
     default = user.is_root and password == DEFAULT_PASSWORD
     if default and ctx.caller.origin not in LOCAL_ORIGINS:
         raise AuthenticationError(

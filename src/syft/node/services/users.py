@@ -46,8 +46,7 @@ def register(ctx: Context, message: Register) -> Message:
         )
     if ctx.caller.user is None and ctx.caller.origin not in LOCAL_ORIGINS:
         # Accounts cost disk and a hash each: a stranger makes a few, not thousands.
-        site.origin_throttle.check(ctx.caller.origin)
-        site.origin_throttle.failed(ctx.caller.origin)
+        site.origin_throttle.attempt(ctx.caller.origin)
     return _add(ctx, message, Role.DATA_SCIENTIST, mock_execution=False)
 
 

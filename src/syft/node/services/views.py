@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import msgspec
 
 from syft.code.capture import review
 from syft.errors import NotFound
@@ -12,43 +12,54 @@ from syft.model.job import Job, Release
 from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
-from syft.model.object import ObjectRecord, ValueRef
-from syft.model.permission import Role
+from syft.model.object import ObjectKind, ObjectRecord, ValueRef
+from syft.model.permission import Grant
 from syft.model.request import Request
 from syft.model.uid import UID
-from syft.model.user import User, UserView
+from syft.model.user import PersonView, User
 from syft.store.base import Reader
 
 
-def person(reader: Reader, uid: UID) -> UserView:
-    """An account as others see it; one that was deleted is shown as such."""
+def person(reader: Reader, uid: UID, *, asks: bool = False) -> PersonView:
+    """Somebody by name and e-mail; an account that was deleted is shown as such.
+
+    Args:
+        reader: of the store.
+        uid: whose account.
+        asks: whether this is who asks for something: then whoever decides sees their institution too.
+    """
     user = reader.find(User, uid=uid)
-    if user is not None:
-        return user.view
-    return UserView(
-        uid=uid,
-        email="deleted@account.invalid",
-        name="deleted account",
-        role=Role.NONE,
-        created_at=datetime.fromtimestamp(0, UTC),
-    )
+    if user is None:
+        return PersonView(uid=uid, name="deleted account", email="deleted@account.invalid")
+    return PersonView(uid=uid, name=user.name, email=user.email, institution=user.institution if asks else "")
 
 
 def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
     """The accounts that own what a code asks to run on, each once.
 
+    Assets are there to be asked for. Of anything else only its owner, or whoever was granted it, may know:
+    a code that names another's result is told the same as one that names nothing.
+
     Raises:
-        NotFound: it asks for something that is not there (any more).
+        NotFound: it asks for something that is not there (any more), or not for its author.
     """
     owners: dict[UID, None] = {}
     for rule in code.submission.input_policy.objects.values():
         record = reader.find(ObjectRecord, uid=rule.object_uid)
-        if record is None:
+        if record is None or not _may_be_asked_for(reader, record, code.owner_uid):
             raise NotFound(
                 f"The input {rule.label or rule.object_uid.hex} of '{code.name}' is not on this node."
             )
         owners[record.owner_uid] = None
     return tuple(owners)
+
+
+def _may_be_asked_for(reader: Reader, record: ObjectRecord, author_uid: UID) -> bool:
+    return (
+        record.kind is ObjectKind.ASSET
+        or record.owner_uid == author_uid
+        or reader.find(Grant, object_uid=record.uid, user_uid=author_uid) is not None
+    )
 
 
 def known_owners(reader: Reader, code: Code) -> tuple[UID, ...]:
@@ -73,7 +84,7 @@ def code_view(reader: Reader, code: Code) -> CodeView:
         uid=code.uid,
         digest=code.digest,
         version=code.version,
-        author=person(reader, code.owner_uid),
+        author=person(reader, code.owner_uid, asks=True),
         submission=code.submission,
         status=request.state if request else None,
         status_reason=request.decision_reason if request else "",
@@ -91,7 +102,7 @@ def request_view(reader: Reader, request: Request) -> RequestView:
         state=request.state,
         code=code_view(reader, code),
         nested=tuple(code_view(reader, reader.get(Code, one.code_uid)) for one in nested),
-        requester=person(reader, request.requester_uid),
+        requester=person(reader, request.requester_uid, asks=True),
         reason=request.reason,
         decided_by=person(reader, request.decided_by) if request.decided_by else None,
         decision_reason=request.decision_reason,
@@ -101,14 +112,29 @@ def request_view(reader: Reader, request: Request) -> RequestView:
     )
 
 
-def job_view(reader: Reader, job: Job, *, with_result: bool) -> JobView:
+# What a private run says of its progress reaches its requester in tenths: numbers could be values.
+PROGRESS_STEPS = 10
+
+
+def in_steps(job: Job) -> Job:
+    """The job with its progress in tenths, as its requester sees that of a private run."""
+    total = job.n_iters or 0
+    tenths = min(max(job.current_iter * PROGRESS_STEPS // total, 0), PROGRESS_STEPS) if total > 0 else 0
+    known = PROGRESS_STEPS if job.n_iters is not None else None
+    return msgspec.structs.replace(job, current_iter=tenths, n_iters=known)
+
+
+def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> JobView:
     """A job for somebody who may see it.
 
     Args:
         reader: of the store.
         job: the job.
         with_result: whether the caller may read its result.
+        with_log: whether the caller may read what it printed, and so its progress as it is.
     """
+    if not with_log:
+        job = in_steps(job)
     result: ValueRef | None = None
     if with_result and job.result_uid is not None:
         record = reader.find(ObjectRecord, uid=job.result_uid)
