@@ -90,8 +90,11 @@ class Node:
         self._store = store
         self._identity = identity
         self._runner = runner
-        self._guard = ReplayGuard()
+        started_ms = time.time_ns() // 1_000_000
         self._born = self._be_born(name, kind, side_type, settings)
+        # A node that was just born has missed nothing; one that starts again may have seen what comes now.
+        is_new = self._born.deployed_at.timestamp() * 1000 >= started_ms
+        self._guard = ReplayGuard(since_ms=0 if is_new else started_ms)
         self._settings = self._read_settings()
         limits = Limits(memory_bytes=settings.memory_mb << 20, cpu_s=settings.cpu_s, wall_s=settings.wall_s)
         runs = Runs(store, blobs, runner, limits, environment_digest)

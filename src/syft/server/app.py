@@ -10,12 +10,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from syft.errors import DecodeError, TooLarge
+from syft.errors import DecodeError, NodeUnreachable, TooLarge
 from syft.node.node import Node
+from syft.server.bounds import Intake
 from syft.transport.http import (
     CONTENT_TYPE,
-    LENGTH,
-    MAX_BODY,
     MESSAGES_PATH,
     METADATA_PATH,
     encode_info,
@@ -27,6 +26,9 @@ from syft.transport.http import (
 THREADS: Final = 128
 
 
+STATUS: Final = {TooLarge.code: 413, DecodeError.code: 400, NodeUnreachable.code: 503}
+
+
 def make_app(node: Node) -> Starlette:
     """The ASGI application of a node.
 
@@ -34,14 +36,15 @@ def make_app(node: Node) -> Starlette:
         node: which takes every message; it is started and closed by whoever made it.
     """
     limiter = CapacityLimiter(THREADS)
+    intake = Intake()
 
     async def messages(request: Request) -> Response:
         origin = request.client.host if request.client else "unknown"
         try:
-            parcel = unpack(await read_bounded(request))
-        except (TooLarge, DecodeError) as error:
-            # Not even an envelope: there is nobody to seal an answer for.
-            return PlainTextResponse(error.public_message, 413 if isinstance(error, TooLarge) else 400)
+            parcel = unpack(await intake.read(request))
+        except (TooLarge, DecodeError, NodeUnreachable) as error:
+            # Not even an envelope: there is nobody to seal an answer for. What is still coming is not read.
+            return PlainTextResponse(error.public_message, STATUS[error.code], {"connection": "close"})
         except ClientDisconnect:
             return Response(status_code=400)
         answer = await to_thread.run_sync(node.receive, parcel, origin, limiter=limiter)
@@ -63,25 +66,3 @@ def make_app(node: Node) -> Starlette:
             Route("/", health, methods=["GET"]),
         ]
     )
-
-
-async def read_bounded(request: Request, limit: int = MAX_BODY) -> bytes:
-    """The body of a request, never more than `limit` bytes of it in memory.
-
-    Raises:
-        TooLarge: it says it is larger, or turns out to be.
-        DecodeError: it is too short to be anything.
-    """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise TooLarge(f"A message is at most {limit >> 20} MiB.")
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"A message is at most {limit >> 20} MiB.")
-        parts.append(part)
-    if size < LENGTH.size:
-        raise DecodeError("An empty message; nothing was done with it.")
-    return parts[0] if len(parts) == 1 else b"".join(parts)

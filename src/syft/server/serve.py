@@ -18,6 +18,7 @@ import uvicorn
 from syft.errors import StorageError
 from syft.node.node import Node
 from syft.server.app import make_app
+from syft.server.bounds import MAX_CONNECTIONS, BoundedHead
 
 # Longer than any client keeps an idle connection, so that it is the client that closes it.
 _KEEP_ALIVE_S: Final = 75
@@ -128,6 +129,11 @@ def serve(
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=3,
                 server_header=False,
+                http=BoundedHead,
+                # Who asks is told by the connection. A header that anybody can write would name any address at all,
+                # and the default password is a matter of addresses.
+                proxy_headers=False,
+                limit_concurrency=MAX_CONNECTIONS,
                 date_header=False,
             )
             server = uvicorn.Server(config)

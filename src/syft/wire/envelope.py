@@ -73,23 +73,35 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
 class ReplayGuard:
     """Remembers which messages have been seen for as long as they could be fresh.
 
-    What it cannot remember is refused: at its bound the node says "too many", and forgets nothing early.
-    Writes are guarded a second time, durably, by the event that each leaves behind.
+    What it cannot remember is refused: at its bound the node says "too many", and forgets nothing early. What was
+    said before it began to remember is refused too, so that a restart gives nobody a second try; writes are guarded
+    once more, durably, by the event that each leaves behind.
+
+    Args:
+        since_ms: when it begins to remember, by our clock.
+        limit: how many messages it remembers.
     """
 
-    def __init__(self, limit: int = MAX_REMEMBERED) -> None:
+    def __init__(self, since_ms: int = 0, limit: int = MAX_REMEMBERED) -> None:
+        self._since_ms = since_ms
         self._limit = limit
         self._seen: set[bytes] = set()
         self._order: deque[tuple[int, bytes]] = deque()
         self._lock = threading.Lock()
 
-    def check_first_time(self, uid: UID, now_ms: int) -> None:
+    def check_first_time(self, uid: UID, time_ms: int, now_ms: int) -> None:
         """Raise unless this is the first message of that UID.
 
+        Args:
+            uid: of the message.
+            time_ms: when it was sent, by its sender's clock.
+            now_ms: our clock.
         Raises:
-            StaleMessage: it was seen before.
+            StaleMessage: it was seen before, or could have been.
             TooManyAttempts: more messages than can be remembered came within the window.
         """
+        if time_ms < self._since_ms:
+            raise StaleMessage("This message was sent before the node was started; send it again.")
         with self._lock:
             horizon = now_ms - MAX_AGE_MS - MAX_AHEAD_MS
             while self._order and self._order[0][0] < horizon:
@@ -159,7 +171,7 @@ class Sealed:
                 "Check that the clocks of both machines are right, and send it again."
             )
         if guard is not None:
-            guard.check_first_time(header.uid, now_ms)
+            guard.check_first_time(header.uid, header.time_ms, now_ms)
         if bool(header.attachment) != bool(len(attachment)) or (
             len(attachment) and blake3(attachment).digest() != header.attachment
         ):
