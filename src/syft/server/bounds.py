@@ -25,28 +25,29 @@ class BoundedHead(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._head_ended = False
+        self._came_further = False
         self._in_head = True
         self._head_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; what it has not made a whole head of counts."""
-        self._head_ended = False
+        """Feed the parser; bytes that end neither a head nor a body are part of a head that goes on."""
+        self._came_further = False
         super().data_received(data)
-        if self._in_head and not self._head_ended:
+        if self._in_head and not self._came_further:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD and self.transport is not None:
                 self.transport.close()
 
     def on_headers_complete(self) -> None:
         """The head has ended."""
-        self._head_ended = True
+        self._came_further = True
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body has ended; what comes next is another head."""
+        self._came_further = True
         self._in_head = True
         super().on_message_complete()
 

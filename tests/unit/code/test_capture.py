@@ -349,6 +349,7 @@ BAD_SOURCES = [
     ("def f():\n return " + "(" * 10_000, "too many nested parentheses|nested too deeply"),
     ("def f():\n return 1" + "+1" * 50_000, "nested too deeply"),
     ("def f():\n return a" + ".b" * 50_000, "nested too deeply"),
+    ("def f():\n return 1" + "+1" * 700, "nested too deeply"),  # Python parses it; walking it is what ends
     ("def f():\n return " + "lambda:" * 20_000 + "1", "nested too deeply"),
 ]
 
@@ -422,7 +423,7 @@ def test_the_digest_depends_on_every_field() -> None:
 
 
 def test_the_digest_does_not_depend_on_the_order_of_dicts() -> None:
-    rules = {"data": Constant(b"x", "x"), "scale": OfType("int")}
+    rules = {"data": Constant(b"x"), "scale": OfType("int")}
     backwards = dict(reversed(rules.items()))
     one, other = (change(input_policy=InputPolicy(rules=some)) for some in (rules, backwards))
     assert digest(one) == digest(other)

@@ -31,6 +31,7 @@ TABLE = [
     ("x = 'a\u202eb'", Kind.INVISIBLE, "U+202E"),
     ("x = 'a\u200bb'", Kind.INVISIBLE, "U+200B"),
     ("x = 1 # \u2066", Kind.INVISIBLE, "U+2066"),
+    ("x = 1 # \r    x = 2", Kind.INVISIBLE, "U+000D"),
     ("p\u0430ssed = 1", Kind.LOOKALIKE, "CYRILLIC SMALL LETTER A"),
     ("\uff44\uff46 = 1", Kind.LOOKALIKE, "FULLWIDTH"),
 ]
@@ -45,7 +46,7 @@ def test_it_is_pointed_out_with_its_line(line: str, kind: Kind, word: str) -> No
 
 
 def test_ordinary_code_has_nothing_to_point_out() -> None:
-    source = "def f(df):\n    def mean(x):\n        return x.sum() / len(x)\n    print('done')\n    return mean(df['Größe'])\n"
+    source = "def f(df):\n    def mean(x):\n        return x.sum()\n    print('done')\n    return mean(df['Größe'])\n"
     assert analyse(source) == []
 
 
