@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from syft.client.function import SyftFunction as SyftFunction
     from syft.client.function import syft_function as syft_function
     from syft.client.function import syft_function_single_use as syft_function_single_use
+    from syft.client.jobs import Job as Job
     from syft.client.login import connect as connect
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
@@ -41,9 +42,14 @@ if TYPE_CHECKING:
     from syft.client.policies import UserOutputPolicy as UserOutputPolicy
     from syft.client.present import SyftError as SyftError
     from syft.client.present import SyftInfo as SyftInfo
+    from syft.client.present import SyftNotReady as SyftNotReady
     from syft.client.present import SyftSuccess as SyftSuccess
     from syft.client.present import SyftWarning as SyftWarning
+    from syft.client.present import settings as settings
     from syft.client.raises import raises as raises
+    from syft.client.requests import Request as Request
+    from syft.client.usercode import UserCode as UserCode
+    from syft.client.users import UserView as UserView
     from syft.errors import AuthorizationException as AuthorizationException
     from syft.errors import SyftException as SyftException
     from syft.model.uid import UID as UID
@@ -63,6 +69,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "SyftFunction": ("syft.client.function", "SyftFunction"),
     "syft_function": ("syft.client.function", "syft_function"),
     "syft_function_single_use": ("syft.client.function", "syft_function_single_use"),
+    "Job": ("syft.client.jobs", "Job"),
     "connect": ("syft.client.login", "connect"),
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),
@@ -82,9 +89,14 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "UserOutputPolicy": ("syft.client.policies", "UserOutputPolicy"),
     "SyftError": ("syft.client.present", "SyftError"),
     "SyftInfo": ("syft.client.present", "SyftInfo"),
+    "SyftNotReady": ("syft.client.present", "SyftNotReady"),
     "SyftSuccess": ("syft.client.present", "SyftSuccess"),
     "SyftWarning": ("syft.client.present", "SyftWarning"),
+    "settings": ("syft.client.present", "settings"),
     "raises": ("syft.client.raises", "raises"),
+    "Request": ("syft.client.requests", "Request"),
+    "UserCode": ("syft.client.usercode", "UserCode"),
+    "UserView": ("syft.client.users", "UserView"),
     "AuthorizationException": ("syft.errors", "AuthorizationException"),
     "SyftException": ("syft.errors", "SyftException"),
     "UID": ("syft.model.uid", "UID"),
