@@ -21,34 +21,34 @@ BODY_S: Final = 80.0
 
 
 class BoundedHead(HttpToolsProtocol):
-    """uvicorn's HTTP, which closes a connection whose request line and headers do not end."""
+    """uvicorn's HTTP, which closes a connection whose request line, headers or trailers do not end."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._came_further = False
-        self._in_head = True
         self._head_bytes = 0
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; bytes that end neither a head nor a body are part of a head that goes on."""
+        """Feed the parser; bytes that end no head and hold no body are part of a head, or trailers, that go on."""
         self._came_further = False
         super().data_received(data)
-        if self._in_head and not self._came_further:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD and self.transport is not None:
-                self.transport.close()
+        self._head_bytes = 0 if self._came_further else self._head_bytes + len(data)
+        if self._head_bytes > MAX_HEAD and self.transport is not None:
+            self.transport.close()
 
     def on_headers_complete(self) -> None:
         """The head has ended."""
         self._came_further = True
-        self._in_head = False
-        self._head_bytes = 0
         super().on_headers_complete()
 
-    def on_message_complete(self) -> None:
-        """The body has ended; what comes next is another head."""
+    def on_body(self, body: bytes) -> None:
+        """Some of the body came, which `Intake` bounds."""
         self._came_further = True
-        self._in_head = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body and its trailers have ended; what comes next is another head."""
+        self._came_further = True
         super().on_message_complete()
 
 

@@ -139,7 +139,9 @@ def serve(
             server = uvicorn.Server(config)
             if lifeline is not None:
                 threading.Thread(target=_until_orphaned, args=(lifeline, server), daemon=True).start()
-            asyncio.run(_run(server, server_socket, lambda: on_ready(Ready(bound[0], bound[1], note))))
+            # uvicorn's own choice of loop: uvloop, where it is installed.
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(_run(server, server_socket, lambda: on_ready(Ready(bound[0], bound[1], note))))
         finally:
             node.close()
 
