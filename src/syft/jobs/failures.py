@@ -18,6 +18,9 @@ from syft.store.base import Transaction
 MAX_FAILED_RUNS: Final = 10
 # The errors of code that ran; a job that was refused before it began told nothing about private data.
 TELLING: Final = frozenset({"code_failed", "limit_exceeded"})
+UNTOLD: Final = (
+    "It failed. How it failed stays with the data owner: this approval has told of enough failures."
+)
 
 
 def check_may_run(request: Request, name: str) -> None:
@@ -36,11 +39,17 @@ def check_may_run(request: Request, name: str) -> None:
         )
 
 
-def count_failure(tx: Transaction, request_uid: UID | None) -> None:
-    """Count a private run that failed against its approval; a run on mock values has none."""
-    if request_uid is not None:
-        request = tx.get(Request, request_uid)
-        tx.replace(msgspec.structs.replace(request, failed_runs=request.failed_runs + 1))
+def count_failure(tx: Transaction, request_uid: UID | None) -> bool:
+    """Count a private run that failed against its approval; a run on mock values has none.
+
+    Returns:
+        Whether its requester may be told how: not beyond the bound, however many were begun at once.
+    """
+    if request_uid is None:
+        return True
+    request = tx.get(Request, request_uid)
+    tx.replace(msgspec.structs.replace(request, failed_runs=request.failed_runs + 1))
+    return request.failed_runs < MAX_FAILED_RUNS
 
 
 def describe(name: str, mode: Mode, outcome: Outcome) -> tuple[str, str]:

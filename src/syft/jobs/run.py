@@ -23,7 +23,7 @@ from syft.errors import (
     NotFound,
     SyftException,
 )
-from syft.jobs.failures import TELLING, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
 from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
@@ -226,7 +226,7 @@ class Runs:
             limits=self._limits,
             job=job,
             nested=prepared.nested,
-            on_progress=lambda current, total: self._progress.__setitem__(job.uid, (current, total)),
+            on_progress=lambda current, total: self._note_progress(job, current, total),
         )
         with self._lock:
             self._children[job.uid] = host
@@ -245,6 +245,13 @@ class Runs:
                 self._children.pop(job.uid, None)
                 self._progress.pop(job.uid, None)
                 self._cancelled.discard(job.uid)
+
+    def _note_progress(self, job: Job, current: int, total: int | None) -> None:
+        # Of a private run it only ever grows, under the first total named: tenths that go to and fro spell values.
+        before = self._progress.get(job.uid)
+        if before is not None and job.mode is Mode.PRIVATE:
+            current, total = max(current, before[0]), before[1] if before[1] is not None else total
+        self._progress[job.uid] = (current, total)
 
     # --- settle
 
@@ -325,11 +332,15 @@ class Runs:
             created_at=now(),
         )
         with self._store.writing(event) as tx:
+            if (
+                job.state is JobState.FAILED
+                and job.error_code in TELLING
+                and not count_failure(tx, job.request_uid)
+            ):
+                job = msgspec.structs.replace(job, note=UNTOLD)
             tx.replace(job)
             if has_ended(job):
                 tx.add(log)
-            if job.state is JobState.FAILED and job.error_code in TELLING:
-                count_failure(tx, job.request_uid)
         return job
 
 

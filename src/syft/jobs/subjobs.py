@@ -17,7 +17,7 @@ import msgspec
 
 from syft.code.capture import digest as digest_of
 from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
-from syft.jobs.failures import TELLING, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
 from syft.jobs.machine import move
 from syft.jobs.queue import now
 from syft.model.code import Code
@@ -181,9 +181,9 @@ class SubjobHost:
             verb=f"job.{state.value}", actor_uid=job.requester_uid, subject_uid=job.uid, created_at=now()
         )
         with self._store.writing(event) as tx:
+            if code in TELLING and not count_failure(tx, self._job.request_uid):
+                ended = msgspec.structs.replace(ended, note=UNTOLD)
             tx.replace(ended)
-            if code in TELLING:
-                count_failure(tx, self._job.request_uid)
             tx.add(
                 JobLog(
                     uid=job.uid,

@@ -19,7 +19,7 @@ class MustBe(msgspec.Struct, frozen=True, tag="must_be"):
 
     Args:
         object_uid: the object.
-        label: "asset of dataset", as it was when the function was made; for display only.
+        label: what the node calls it, "'asset' of 'dataset'"; the node refuses another. Empty for an object without.
     """
 
     object_uid: UID

@@ -63,7 +63,7 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True):
         uid: the object's own; both faces share it.
         kind: what it is there for.
         owner_uid: the account it belongs to, who may always read it.
-        name: for people; not unique.
+        name: for people: "'asset' of 'dataset'", or the function that made it; not unique.
         private: the real value; None for an asset that only announces data.
         mock: a stand-in that everybody may see; None where there is none.
         created_at: when, in UTC.

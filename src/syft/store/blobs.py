@@ -100,7 +100,7 @@ class Blobs:
     def checked_path(self, digest: str) -> Path:
         """`path`, after seeing that the bytes there are still those of the digest.
 
-        Hashing is done once for as long as the file stays as it is; what this process brought itself was hashed then.
+        Hashing is done once for as long as the file stays as it is.
 
         Raises:
             NotFound: there is none.
@@ -226,8 +226,6 @@ class Blobs:
             landing = self._landings.setdefault(digest, _Landing())
             landing.blocks += 1
             landing.is_new |= is_new
-            if is_new:
-                self._checked[digest] = _state_of(place)
         try:
             # Also where it was there before: who brings a value must not learn by the clock who else has it.
             with disk_errors():
@@ -333,9 +331,9 @@ def seal(fd: int) -> None:
 
 
 def _state_of(path: Path) -> tuple[int, int, int]:
-    """What of a file changes when its content does."""
+    """What of a file changes when its content does. The time of change, unlike that of writing, nobody sets back."""
     stat = path.stat(follow_symlinks=False)
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_ctime_ns
 
 
 def _not_found() -> NotFound:

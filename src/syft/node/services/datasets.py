@@ -42,7 +42,7 @@ def create_dataset(ctx: Context, message: CreateDataset) -> Message:
                 f"A dataset named '{message.name}' already exists. Choose another name, or delete that one first."
             )
     with ExitStack() as landing:
-        objects = [_object(ctx, landing, asset) for asset in message.assets]
+        objects = [_object(ctx, landing, message.name, asset) for asset in message.assets]
         dataset = _dataset(ctx, message, owner, objects)
         with ctx.site.store.writing(ctx.event("dataset.created", dataset.uid, name=dataset.name)) as tx:
             for record in objects:
@@ -68,7 +68,7 @@ def _dataset(ctx: Context, message: CreateDataset, owner: User, objects: list[Ob
     )
 
 
-def _object(ctx: Context, landing: ExitStack, asset: NewAsset) -> ObjectRecord:
+def _object(ctx: Context, landing: ExitStack, dataset: str, asset: NewAsset) -> ObjectRecord:
     private = take_value(ctx, landing, asset.private) if asset.private else None
     mock = take_value(ctx, landing, asset.mock) if asset.mock else None
     if private is None and mock is None:
@@ -82,7 +82,7 @@ def _object(ctx: Context, landing: ExitStack, asset: NewAsset) -> ObjectRecord:
         uid=UID(),
         kind=ObjectKind.ASSET,
         owner_uid=ctx.user_uid,
-        name=asset.name,
+        name=f"'{asset.name}' of '{dataset}'",
         private=private,
         mock=mock,
         created_at=ctx.now,

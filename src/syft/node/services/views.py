@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from syft.code.capture import review
-from syft.errors import NotFound
+from syft.errors import InvalidInput, NotFound
 from syft.jobs.nested import pin_nested
 from syft.model.code import Code
 from syft.model.job import Job, Release
@@ -42,6 +42,7 @@ def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
 
     Raises:
         NotFound: it asks for something that is not there (any more), or not for its author.
+        InvalidInput: it calls something otherwise than this node does.
     """
     owners: dict[UID, None] = {}
     for rule in code.submission.input_policy.objects.values():
@@ -50,6 +51,9 @@ def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
             raise NotFound(
                 f"The input {rule.label or rule.object_uid.hex} of '{code.name}' is not on this node."
             )
+        # The reviewer reads the label: "public weather" must not stand over the salaries.
+        if rule.label and rule.label != record.name:
+            raise InvalidInput(f"The input that '{code.name}' calls {rule.label} is {record.name} here.")
         owners[record.owner_uid] = None
     return tuple(owners)
 

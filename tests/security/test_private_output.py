@@ -1,0 +1,323 @@
+"""Nothing that a private run says reaches its requester but by the output policy (THREATS 1.5).
+
+Each way of saying something is tried on private and on mock values: of the first the owner gets all and the
+scientist nothing, of the second the scientist gets all. The node's log gets nothing of either.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import pytest
+
+from support.people import Person, function, on
+from support.sites import (
+    Cast,
+    Listening,
+    fresh,
+    log_lines,
+    logged,
+    member,
+    own_value,
+    refused,
+    upload,
+)
+from syft.model.code import Parameter
+from syft.model.job import JobState
+from syft.model.message import Message
+from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.model.object import Face
+from syft.model.uid import UID
+
+# A name in Python, too, so that classes, functions and modules can be called by it.
+SECRET: Final = "JaneDoe4711"
+MOCK: Final = "MockName0815"
+# What an owner lets out on purpose.
+RELEASED: Final = "RichardRoe"
+
+# How a run can say what it knows. Those that end well come first.
+SPOKEN: Final = {
+    "print": "print(data)",
+    "half a line": "print(data, end='')",
+    "standard error": "import sys\nsys.stderr.write(data)",
+    "descriptor": "import os\nos.write(1, data.encode())",
+    "warning": "import warnings\nwarnings.warn(data)",
+    "logging": "import logging\nlogging.getLogger(data).error(data)",
+    "thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0, name=data)\nt.start()\nt.join()",
+    "unraisable": (
+        "class Noisy:\n    def __del__(self):\n        raise ValueError(data)\nnoisy = Noisy()\ndel noisy"
+    ),
+    "broken text": "print(data + '\\udc80\\x00\\u202e')",
+}
+RAISED: Final = {
+    "text of an error": "raise ValueError(data)",
+    "key": "{}[data]",
+    "assertion": "assert not data, data",
+    "name of a class": "raise type(data, (Exception,), {})()",
+    "name of a known class": "raise type('KeyError', (Exception,), {'__module__': data, '__qualname__': data})(data)",
+    "cause": "try:\n    raise ValueError(data)\nexcept ValueError as error:\n    raise KeyError('k') from error",
+    "note": "error = ValueError('v')\nerror.add_note(data)\nraise error",
+    "group": "raise ExceptionGroup(data, [ValueError(data)])",
+    "name of a frame": "space = {}\nexec(f'def {data}(): raise ValueError', space)\nspace[data]()",
+    "name of a file": "exec(compile('raise ValueError', data, 'exec'))",
+    "syntax": "exec(data + ' !')",
+    "import": "__import__(data)",
+    "file": "open('/nowhere/' + data)",
+    "exit": "import sys\nsys.exit(data)",
+    "own repr": (
+        "class Odd(Exception):\n    def __str__(self):\n        return data\n    __repr__ = __str__\nraise Odd"
+    ),
+    "a base exception": "raise BaseException(data)",
+    "cancellation": "raise KeyboardInterrupt(data)",
+    "memory": "raise MemoryError(data)",
+    "out of space": "raise OSError(28, data)",
+    "read-only": "raise ValueError('assignment destination is read-only ' + data)",
+    "unsupported result": "return type(data, (), {})()",
+    "key of an unsupported result": "return {data: object()}",
+    "type inside a result": "return [type(data, (dict,), {})()]",
+    "our own error": "import syft.errors\nraise syft.errors.NotFound(data)",
+}
+
+
+def every_question(uids: list[UID]) -> list[Message]:
+    """All that anybody can ask, about everything there is."""
+    asked: list[Message] = [
+        session.GetNodeInfo(),
+        users.GetAccount(),
+        users.ListUsers(),
+        settings.GetSettings(),
+        events.ListEvents(),
+        datasets.ListDatasets(),
+        codes.ListCodes(),
+        requests.ListRequests(),
+        jobs.ListJobs(),
+        jobs.GetJob(index=-1),
+        requests.GetRequest(index=-1),
+    ]
+    for uid in uids:
+        asked += [
+            datasets.GetDataset(uid),
+            codes.GetCode(uid),
+            requests.GetRequest(uid),
+            jobs.GetJob(uid),
+            jobs.ListJobs(parent_uid=uid),
+            jobs.GetJobLog(uid),
+            objects.ReadValue(uid, Face.PRIVATE),
+            objects.ReadValue(uid, Face.MOCK),
+        ]
+    return asked
+
+
+def with_ears(person: Person) -> tuple[Person, Listening]:
+    """The same person, on a route that keeps all that comes back."""
+    route = Listening(person.route)
+    other = Person(route)
+    other.identity = person.identity
+    return other, route
+
+
+def all_they_can_hear(person: Person, uids: list[UID]) -> bytes:
+    """Every byte of every answer to every question of theirs."""
+    asker, route = with_ears(person)
+    for message in every_question(uids):
+        refused(asker, message)
+    return bytes(route.heard)
+
+
+def check_kept_back(site: Cast, body: str, **options: Any) -> jobs.JobView:
+    """Run it on private data: the owner gets what it says, and the scientist and the log nothing."""
+    data = upload(site.owner, SECRET, MOCK)
+    with logged("DEBUG") as stream:
+        scientist, route = with_ears(site.scientist)
+        request = scientist.request(fresh(body, data, **options))
+        site.owner.approve(request)
+        job = scientist.call(request.code.submission.name, data=on(data))
+        launched = site.owner.say(jobs.ListJobs(parent_uid=job.uid), jobs.JobsReply).jobs
+        uids = [data, request.uid, request.code.uid, job.uid, *(one.uid for one in launched)]
+        heard = bytes(route.heard)
+        for person in (site.scientist, site.other_scientist, site.other_owner, site.guest):
+            heard += all_they_can_hear(person, uids)
+        logs = [site.owner.say(jobs.GetJobLog(uid), jobs.JobLogReply) for uid in uids[3:]]
+    assert "answered" in {line["message"] for line in log_lines(stream)}
+    assert SECRET not in stream.getvalue()
+    assert MOCK.encode() in heard  # what is there to be seen is seen: the ears work
+    assert SECRET.encode() not in heard
+    told = "\n".join(f"{log.stdout}\n{log.stderr}\n{log.error}" for log in logs)
+    assert SECRET in told, told
+    assert not any(log.withheld for log in logs)
+    return job
+
+
+# A private run
+
+
+@pytest.mark.parametrize("way", SPOKEN)
+def test_what_a_private_run_says_stays_with_the_owner(site: Cast, way: str) -> None:
+    """THREATS 1.5: what is printed in a run whose result is released."""
+    job = check_kept_back(site, SPOKEN[way] + "\nreturn 1")
+    assert job.state is JobState.RELEASED
+    assert site.scientist.read(job.result_uid) == 1
+
+
+@pytest.mark.parametrize("way", RAISED)
+def test_how_a_private_run_fails_stays_with_the_owner(site: Cast, way: str) -> None:
+    """THREATS 1.5: texts, classes, names and places of an error that are made of private values."""
+    job = check_kept_back(site, f"print(data)\n{RAISED[way]}")
+    assert job.state is JobState.FAILED
+    assert job.error_code in ("code_failed", "limit_exceeded")
+    if way in ("text of an error", "own repr"):
+        kind = {"own repr": "Odd"}.get(way, "ValueError")
+        assert f": {kind} on line " in job.note  # what the scientist gets instead, to mend it by
+
+
+def test_what_a_cancelled_run_has_said_stays_with_the_owner(site: Cast) -> None:
+    """THREATS 1.5: stopped by whoever asked for it, who learns nothing by that."""
+    data = upload(site.owner, SECRET, MOCK)
+    request = site.scientist.request(fresh("print(data, flush=True)\nimport time\ntime.sleep(60)", data))
+    site.owner.approve(request)
+    job = site.scientist.call(request.code.submission.name, 0, data=on(data))
+    until = time.monotonic() + 10
+    while site.scientist.say(jobs.GetJob(job.uid), jobs.JobReply).job.state is not JobState.RUNNING:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.3)
+    site.scientist.say(jobs.KillJob(job.uid), jobs.JobReply)
+    ended = site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job
+    assert ended.state is JobState.CANCELLED
+    assert SECRET.encode() not in all_they_can_hear(site.scientist, [job.uid, data])
+    assert SECRET in site.owner.say(jobs.GetJobLog(job.uid), jobs.JobLogReply).stdout
+
+
+def test_a_result_that_came_too_late_stays(site: Cast) -> None:
+    """THREATS 1.5, 1.2: what the output policy holds back is nowhere to be read."""
+    data = upload(site.owner, RELEASED, MOCK)
+    body = "import time\ntime.sleep(0.3)\nprint(data)\nreturn data"
+    request = site.owner.approve(site.scientist.request(fresh(body, data)))
+    name = request.code.submission.name
+    waiting = [site.scientist.call(name, 0, data=on(data)) for _ in range(2)]
+    ended = [site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job for job in waiting]
+    assert {job.state for job in ended} == {JobState.RELEASED, JobState.WITHHELD}
+    late = next(job for job in ended if job.state is JobState.WITHHELD)
+    assert (late.result_uid, late.result) == (None, None)
+    early = next(job for job in ended if job.state is JobState.RELEASED)
+    assert site.scientist.read(early.result_uid) == RELEASED  # the owner has approved that it leaves, once
+    assert RELEASED.encode() not in all_they_can_hear(site.other_scientist, [early.result_uid])
+
+
+@pytest.mark.parametrize(
+    "how", ["print(x)\n    return x", "raise ValueError(x)", "raise type(x, (Exception,), {})()"]
+)
+def test_what_a_launched_run_says_stays_with_the_owner(site: Cast, how: str) -> None:
+    """THREATS 1.5, 1.7: a nested run on private values is a private run."""
+    name = f"kid{UID().hex}"
+    site.scientist.submit(function(f"def {name}(x):\n    {how}\n", name, parameters=(Parameter(name="x"),)))
+    body = f"datasite.launch_job({name}, x=data).wait()\nprint(data)\nreturn 1"
+    job = check_kept_back(site, body, uses_datasite=True, nested=(name,))
+    assert job.state is JobState.RELEASED
+
+
+@pytest.mark.parametrize(
+    "body", ["datasite.launch_job(data).result", "datasite.launch_job({name}, **{{data: 1}}).result"]
+)
+def test_names_asked_of_the_node_stay_with_the_owner(site: Cast, body: str) -> None:
+    """THREATS 1.5: a launched function or a parameter that is named by a private value."""
+    name = f"kid{UID().hex}"
+    site.scientist.submit(
+        function(f"def {name}(x):\n    return x\n", name, parameters=(Parameter(name="x"),))
+    )
+    lines = f"print(data)\n{body.format(name=name)}\ndatasite.launch_job({name}, x=1)"
+    job = check_kept_back(site, lines, uses_datasite=True, nested=(name,))
+    assert job.state is JobState.FAILED
+
+
+def test_progress_is_no_way_out(site: Cast) -> None:
+    """THREATS 1.5: progress is a number of the code's choosing, told as often as it likes."""
+    data = upload(site.owner, 8_675_309, 1)
+    body = (
+        "import time\ndatasite.init_progress(10 ** 9)\ntime.sleep(0.3)\n"
+        "datasite.set_progress(data)\ntime.sleep(0.4)\nreturn 0"
+    )
+    request = site.owner.approve(site.scientist.request(fresh(body, data, uses_datasite=True)))
+    job = site.scientist.call(request.code.submission.name, data=on(data))
+    seen = site.scientist.say(jobs.GetJob(job.uid), jobs.JobReply).job
+    listed = site.scientist.say(jobs.ListJobs(code_uid=job.code_uid), jobs.JobsReply).jobs[0]
+    assert job.state is JobState.RELEASED
+    assert site.owner.say(jobs.GetJob(job.uid), jobs.JobReply).job.n_iters == 10**9
+    for one in (job, seen, listed):
+        assert 8_675_309 not in (one.current_iter, one.n_iters)
+
+
+def test_progress_does_not_go_back(site: Cast) -> None:
+    """THREATS 1.5: a run tells its ten digits one after the other, to whoever asks often enough."""
+    data = upload(site.owner, "7305", "0000")
+    body = (
+        "import time\ndatasite.init_progress(10)\n"
+        "for digit in data:\n    time.sleep(0.3)\n    datasite.set_progress(int(digit))\n"
+        "time.sleep(0.3)\nreturn 0"
+    )
+    request = site.owner.approve(site.scientist.request(fresh(body, data, uses_datasite=True)))
+    job = site.scientist.call(request.code.submission.name, 0, data=on(data))
+    seen: list[int] = []
+    until = time.monotonic() + 20
+    while job.ended_at is None and time.monotonic() < until:
+        job = site.scientist.say(jobs.GetJob(job.uid), jobs.JobReply).job
+        if not seen or seen[-1] != job.current_iter:
+            seen.append(job.current_iter)
+        time.sleep(0.02)
+    assert job.state is JobState.RELEASED
+    assert seen == sorted(seen), seen
+
+
+# A mock run
+
+
+@pytest.mark.parametrize("way", [*SPOKEN, *RAISED])
+def test_of_a_mock_run_the_scientist_sees_all(site: Cast, way: str) -> None:
+    """THREATS 1.5, outside the fence: the same code on a value of the scientist's own says it to the scientist."""
+    tester = mock_runner(site)
+    body = SPOKEN[way] + "\nreturn 1" if way in SPOKEN else RAISED[way]
+    name = f"mock{UID().hex}"
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    tester.submit(function(f"def {name}(data):\n{lines}", name, parameters=(Parameter(name="data"),)))
+    with logged("DEBUG") as stream:
+        job = tester.call(name, data=own_value(MOCK))
+        log = tester.say(jobs.GetJobLog(job.uid), jobs.JobLogReply)
+    assert log.withheld == ""
+    assert MOCK in log.stdout + log.stderr + log.error
+    assert MOCK not in stream.getvalue()
+    if way == "text of an error":
+        assert MOCK in job.note
+
+
+_testers: dict[int, Person] = {}
+
+
+def mock_runner(site: Cast) -> Person:
+    """A scientist who may run on mock values here."""
+    if id(site) not in _testers:
+        _testers[id(site)] = member(site.node, site.admin, "tester@site.org", mock_execution=True)
+    return _testers[id(site)]
+
+
+def test_without_leave_there_is_no_mock_run(site: Cast) -> None:
+    """THREATS 1.5, 2.1: running code on the node is the owner's to allow; the scientist cannot allow it."""
+    name = f"mock{UID().hex}"
+    site.scientist.submit(
+        function(f"def {name}(x):\n    return x\n", name, parameters=(Parameter(name="x"),))
+    )
+    message = jobs.CallCode({"x": own_value(1)}, None, name, 20)
+    assert refused(site.scientist, message)[0] == "authorization"
+    own = site.scientist.say(users.GetAccount(), users.UserReply).user.uid
+    assert refused(site.scientist, users.UpdateUser(own, mock_execution=True))[0] == "authorization"
+
+
+def test_the_object_of_a_dataset_is_never_taken_for_a_mock(site: Cast) -> None:
+    """THREATS 1.5: with leave to run on mocks, a call on an asset is for the real data, and waits for approval."""
+    tester = mock_runner(site)
+    data = upload(site.owner, SECRET, MOCK)
+    submission = fresh("print(data)\nreturn data", data)
+    tester.submit(submission)
+    assert refused(tester, jobs.CallCode({"data": on(data)}, None, submission.name, 20))[0] == "not_approved"
+    job = tester.call(submission.name, data=own_value(MOCK))
+    assert tester.read(job.result_uid) == MOCK

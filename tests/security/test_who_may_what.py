@@ -1,0 +1,448 @@
+"""Who may say what, about whose things: the whole table (THREATS 2.6).
+
+A row is a kind of message and whose object it is about; a column is the role of who sends it. A cell is what
+comes of it: `ok`, or the code of the error. `authorization` is a role that may not send such messages at all,
+`not_found` one that may, but not about this. A kind of message without its rows fails the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+import pytest
+from blake3 import blake3
+
+from support.people import Person, new_value, on
+from support.sites import (
+    PASSWORD,
+    Cast,
+    account_of,
+    asset_of,
+    cast_on,
+    fresh,
+    member,
+    opened,
+    refused,
+    upload,
+)
+from syft.model.message import Message
+from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.model.object import Face
+from syft.model.permission import Role
+from syft.model.uid import UID
+from syft.node.dispatch import table
+
+ROLES: Final = ("guest", "scientist", "owner", "admin")
+
+# Whose an object is.
+NONE = "-"  # there is no object
+OWN = "own"  # whoever asks made it, or it was made for them
+DATA = "on my data"  # a scientist's, about data of whoever asks; for whoever has no data, about the owner's
+OTHER = "another's"  # another scientist's, about the other owner's data
+
+NO, ABSENT, ENDED, OVER = "authorization", "not_found", "invalid_state", "invalid_state"
+
+
+class Row(NamedTuple):
+    """What comes of one kind of message about one kind of object."""
+
+    kind: type[Message]
+    whose: str
+    guest: str
+    scientist: str
+    owner: str
+    admin: str
+
+
+# fmt: off
+ROWS: Final = (
+    #   message                   about      guest     scientist  owner      admin
+    Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
+    Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
+    Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
+
+    Row(users.Register,           NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(users.CreateUser,         NONE,      NO,       NO,        "ok",      "ok"),
+    Row(users.GetAccount,         NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(users.ListUsers,          OWN,       NO,       NO,        "ok",      "ok"),
+    Row(users.ListUsers,          OTHER,     NO,       NO,        "ok",      "ok"),
+    Row(users.UpdateUser,         OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(users.UpdateUser,         OTHER,     NO,       ABSENT,    "ok",      "ok"),
+    Row(users.DeleteUser,         OWN,       NO,       NO,        "ok",      "ok"),
+    Row(users.DeleteUser,         OTHER,     NO,       NO,        "ok",      "ok"),
+
+    Row(settings.GetSettings,     NONE,      NO,       NO,        "ok",      "ok"),
+    Row(settings.UpdateSettings,  NONE,      NO,       NO,        NO,        "ok"),
+    Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
+
+    Row(datasets.CreateDataset,   NONE,      NO,       NO,        "ok",      "ok"),
+    Row(datasets.CreateDataset,   OTHER,     NO,       NO,        ABSENT,    ABSENT),    # from another's upload
+    Row(datasets.ListDatasets,    NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(datasets.GetDataset,      OWN,       "ok",     "ok",      "ok",      "ok"),
+    Row(datasets.GetDataset,      OTHER,     "ok",     "ok",      "ok",      "ok"),
+    Row(datasets.DeleteDataset,   OWN,       NO,       NO,        "ok",      "ok"),
+    Row(datasets.DeleteDataset,   OTHER,     NO,       NO,        ABSENT,    "ok"),
+
+    Row(objects.BeginUpload,      NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(objects.PutPart,          OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.PutPart,          OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(objects.FinishUpload,     OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.FinishUpload,     OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(objects.ReadValue,        OWN,       ABSENT,   "ok",      "ok",      "ok"),      # a result made for them
+    Row(objects.ReadValue,        DATA,      ABSENT,   ABSENT,    "ok",      "ok"),      # the private value
+    Row(objects.ReadValue,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),      # another's result
+
+    Row(codes.SubmitCode,         NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(codes.GetCode,            OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(codes.GetCode,            DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(codes.GetCode,            OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(codes.ListCodes,          NONE,      NO,       "ok",      "ok",      "ok"),
+
+    Row(requests.CreateRequest,   NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.GetRequest,      OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(requests.GetRequest,      DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(requests.GetRequest,      OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(requests.ListRequests,    NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.ApproveRequest,  OWN,       NO,       NO,        NO,        NO),        # nobody approves their own
+    Row(requests.ApproveRequest,  DATA,      NO,       NO,        "ok",      "ok"),
+    Row(requests.ApproveRequest,  OTHER,     NO,       NO,        ABSENT,    "ok"),
+    Row(requests.DenyRequest,     OWN,       NO,       NO,        NO,        NO),
+    Row(requests.DenyRequest,     DATA,      NO,       NO,        "ok",      "ok"),
+    Row(requests.DenyRequest,     OTHER,     NO,       NO,        ABSENT,    "ok"),
+    Row(requests.WithdrawRequest, OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(requests.WithdrawRequest, DATA,      NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(requests.WithdrawRequest, OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+
+    Row(jobs.CallCode,            OWN,       NO,       "ok",      "ok",      "ok"),      # approved by an administrator
+    Row(jobs.CallCode,            DATA,      NO,       ABSENT,    ABSENT,    ABSENT),    # only its author calls it
+    Row(jobs.CallCode,            OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(jobs.GetJob,              OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(jobs.GetJob,              DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(jobs.GetJob,              OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(jobs.ListJobs,            OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(jobs.ListJobs,            OTHER,     NO,       "ok",      "ok",      "ok"),      # empty: see below
+    Row(jobs.GetJobLog,           OWN,       NO,       "ok",      "ok",      "ok"),      # see test_private_output
+    Row(jobs.GetJobLog,           DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(jobs.GetJobLog,           OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(jobs.KillJob,             OWN,       NO,       ENDED,     ENDED,     ENDED),     # it may, but it has ended
+    Row(jobs.KillJob,             DATA,      NO,       ABSENT,    ENDED,     ENDED),
+    Row(jobs.KillJob,             OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
+)
+# fmt: on
+
+
+class Stage:
+    """Makes what a message is about, and the message; each a fresh one, since acts change things."""
+
+    def __init__(self, site: Cast) -> None:
+        self.site = site
+        self._jobs: dict[tuple[str, str], jobs.JobView] = {}
+        self._results: dict[tuple[str, str], UID] = {}
+        self._count = 0
+
+    def sender(self, role: str, kind: type[Message]) -> Person:
+        """Who sends it: of the cast, or where the act uses its sender up, somebody like them."""
+        if role == "guest":
+            return self.site.newcomer()
+        if kind in (session.LogOut, users.DeleteUser, users.UpdateUser, session.LogIn):
+            return self.somebody(
+                {"scientist": Role.DATA_SCIENTIST, "owner": Role.DATA_OWNER}.get(role, Role.ADMIN)
+            )
+        return getattr(self.site, role)
+
+    def somebody(self, role: Role) -> Person:
+        self._count += 1
+        return member(self.site.node, self.site.admin, f"extra{self._count}@site.org", role)
+
+    def has_account(self, sender: Person) -> bool:
+        return refused(sender, users.GetAccount())[0] == "ok"
+
+    def author_of(self, whose: str, sender: Person) -> Person:
+        """Who wrote the code: the sender, or somebody else."""
+        if whose == OWN and self.has_account(sender):
+            return sender
+        return self.site.other_scientist
+
+    def data_for(self, whose: str, sender: Person) -> UID:
+        owner = {OTHER: self.site.other_owner, DATA: self.site.owner}.get(whose, self.site.owner)
+        if whose == DATA and sender is self.site.admin:
+            owner = self.site.admin
+        return upload(owner)
+
+    def request(self, whose: str, sender: Person) -> requests.RequestView:
+        data = self.data_for(whose, sender)
+        return self.author_of(whose, sender).request(fresh("return data", data))
+
+    def approved(self, whose: str, sender: Person) -> tuple[requests.RequestView, UID]:
+        """Approved code; one that an administrator wrote is approved by the owner of its data."""
+        data = self.data_for(whose, sender)
+        author = self.author_of(whose, sender)
+        request = author.request(fresh("return data", data))
+        decider = self.site.owner if author is self.site.admin else self.site.admin
+        return decider.approve(request), data
+
+    def job(self, whose: str, sender: Person) -> jobs.JobView:
+        """A finished private run; one for each pair is enough, since none of the acts changes it."""
+        key = (whose, sender.identity.verify_key.hex())
+        if key not in self._jobs:
+            request, data = self.approved(whose, sender)
+            author = self.author_of(whose, sender)
+            self._jobs[key] = author.call(request.code.submission.name, data=on(data))
+        return self._jobs[key]
+
+    def begun_upload(self, whose: str, sender: Person) -> UID:
+        """Three bytes on their way, none of them there."""
+        whom = sender if whose == OWN and self.has_account(sender) else self.site.other_owner
+        return whom.say(objects.BeginUpload(3), objects.UploadReply).upload_uid
+
+    def finished_upload(self, whose: str, sender: Person) -> UID:
+        whom = sender if whose == OWN and self.has_account(sender) else self.site.other_owner
+        uid = self.begun_upload(whose, sender)
+        whom.say(objects.PutPart(uid, 0), Message, b"abc")
+        whom.say(objects.FinishUpload(uid, blake3(b"abc").hexdigest()), objects.UploadReply)
+        return uid
+
+    def account(self, whose: str, sender: Person) -> UID:
+        if whose == OWN and self.has_account(sender):
+            return account_of(sender)
+        return account_of(self.somebody(Role.DATA_SCIENTIST))
+
+    def message(self, kind: type[Message], whose: str, sender: Person) -> tuple[Message, bytes]:
+        """The message, about a fresh object where it takes one, and what travels beside it."""
+        return MAKERS[kind](self, whose, sender), b"abc" if kind is objects.PutPart else b""
+
+
+Maker = Callable[[Stage, str, Person], Message]
+
+
+def a_read(stage: Stage, whose: str, sender: Person) -> Message:
+    if whose == DATA:
+        return objects.ReadValue(stage.data_for(DATA, sender), Face.PRIVATE)
+    result = stage.job(whose, sender).result_uid
+    assert result is not None
+    return objects.ReadValue(result, Face.PRIVATE)
+
+
+def a_login(stage: Stage, whose: str, sender: Person) -> Message:
+    """To one's own account with its password; to another's with one's own."""
+    if whose == OTHER:
+        return session.LogIn("owner@site.org", sender.sealed("a password"))
+    if not stage.has_account(sender):
+        stage.somebody(Role.DATA_SCIENTIST)
+        return session.LogIn(f"extra{stage._count}@site.org", sender.sealed(PASSWORD))
+    mail = sender.say(users.GetAccount(), users.UserReply).user.email
+    return session.LogIn(mail, sender.sealed(PASSWORD))
+
+
+def a_dataset(stage: Stage, whose: str, sender: Person) -> Message:
+    value = new_value(1)
+    if whose == OTHER:
+        value = datasets.NewValue(type_name="int", upload_uid=stage.finished_upload(OTHER, sender))
+    return datasets.CreateDataset(UID().hex, (datasets.NewAsset(name="asset", private=value),))
+
+
+def a_dataset_of(stage: Stage, whose: str, sender: Person) -> UID:
+    owner = (
+        sender if whose == OWN and sender in (stage.site.owner, stage.site.admin) else stage.site.other_owner
+    )
+    return owner.upload(UID().hex, 1, 0).dataset.uid
+
+
+def a_call(stage: Stage, whose: str, sender: Person) -> Message:
+    request, data = stage.approved(whose, sender)
+    return jobs.CallCode({"data": on(data)}, request.code.uid, None, 20)
+
+
+def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
+    request = stage.request(whose, sender)
+    return requests.ApproveRequest(request.uid, request.code.digest)
+
+
+MAKERS: Final[dict[type[Message], Maker]] = {
+    session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
+    session.LogIn: a_login,
+    session.LogOut: lambda stage, whose, sender: session.LogOut(),
+    users.Register: lambda stage, whose, sender: users.Register(
+        f"r{UID().hex}@x.org", "R", sender.sealed("p")
+    ),
+    users.CreateUser: lambda stage, whose, sender: users.CreateUser(
+        f"c{UID().hex}@x.org", "C", sender.sealed("p")
+    ),
+    users.GetAccount: lambda stage, whose, sender: users.GetAccount(),
+    users.ListUsers: lambda stage, whose, sender: users.ListUsers(uid=stage.account(whose, sender)),
+    users.UpdateUser: lambda stage, whose, sender: users.UpdateUser(stage.account(whose, sender), name="New"),
+    users.DeleteUser: lambda stage, whose, sender: users.DeleteUser(stage.account(whose, sender)),
+    settings.GetSettings: lambda stage, whose, sender: settings.GetSettings(),
+    settings.UpdateSettings: lambda stage, whose, sender: settings.UpdateSettings(description="new"),
+    events.ListEvents: lambda stage, whose, sender: events.ListEvents(limit=5),
+    datasets.CreateDataset: a_dataset,
+    datasets.ListDatasets: lambda stage, whose, sender: datasets.ListDatasets(limit=5),
+    datasets.GetDataset: lambda stage, whose, sender: datasets.GetDataset(a_dataset_of(stage, whose, sender)),
+    datasets.DeleteDataset: lambda stage, whose, sender: datasets.DeleteDataset(
+        a_dataset_of(stage, whose, sender)
+    ),
+    objects.BeginUpload: lambda stage, whose, sender: objects.BeginUpload(0),
+    objects.PutPart: lambda stage, whose, sender: objects.PutPart(stage.begun_upload(whose, sender), 0),
+    objects.FinishUpload: lambda stage, whose, sender: objects.FinishUpload(
+        stage.finished_upload(whose, sender), blake3(b"abc").hexdigest()
+    ),
+    objects.ReadValue: a_read,
+    codes.SubmitCode: lambda stage, whose, sender: codes.SubmitCode(fresh("return 1")),
+    codes.GetCode: lambda stage, whose, sender: codes.GetCode(stage.request(whose, sender).code.uid),
+    codes.ListCodes: lambda stage, whose, sender: codes.ListCodes(limit=5),
+    requests.CreateRequest: lambda stage, whose, sender: requests.CreateRequest(fresh("return 1")),
+    requests.GetRequest: lambda stage, whose, sender: requests.GetRequest(stage.request(whose, sender).uid),
+    requests.ListRequests: lambda stage, whose, sender: requests.ListRequests(limit=5),
+    requests.ApproveRequest: an_approval,
+    requests.DenyRequest: lambda stage, whose, sender: requests.DenyRequest(
+        stage.request(whose, sender).uid, "no"
+    ),
+    requests.WithdrawRequest: lambda stage, whose, sender: requests.WithdrawRequest(
+        stage.request(whose, sender).uid
+    ),
+    jobs.CallCode: a_call,
+    jobs.GetJob: lambda stage, whose, sender: jobs.GetJob(stage.job(whose, sender).uid),
+    jobs.ListJobs: lambda stage, whose, sender: jobs.ListJobs(code_uid=stage.job(whose, sender).code_uid),
+    jobs.GetJobLog: lambda stage, whose, sender: jobs.GetJobLog(stage.job(whose, sender).uid),
+    jobs.KillJob: lambda stage, whose, sender: jobs.KillJob(stage.job(whose, sender).uid),
+}
+
+
+@pytest.fixture(scope="module")
+def stage(site: Cast) -> Stage:
+    return Stage(site)
+
+
+def is_about(kind: type[Message]) -> bool:
+    """Whether a message of that kind names an object."""
+    return any("UID" in str(field.type) for field in msgspec.structs.fields(kind)) or kind is session.LogIn
+
+
+# The table is whole
+
+
+def test_every_message_has_its_row() -> None:
+    """THREATS 2.6: a message that a node takes and that nobody thought about here."""
+    assert {row.kind for row in ROWS} == set(table())
+    assert set(MAKERS) == set(table())
+
+
+@pytest.mark.parametrize("kind", sorted(table(), key=lambda kind: kind.__name__))
+def test_every_message_about_objects_has_rows_for_own_and_others(kind: type[Message]) -> None:
+    """THREATS 2.6: own and foreign objects."""
+    whose = [row.whose for row in ROWS if row.kind is kind]
+    assert len(whose) == len(set(whose))
+    if is_about(kind):
+        assert {OWN, OTHER} <= set(whose), kind
+
+
+def test_every_role_has_a_column() -> None:
+    """THREATS 2.6: a role that is new has no column yet."""
+    assert {
+        "guest" if role is Role.GUEST else role.name.lower() for role in Role if role is not Role.NONE
+    } == {{"scientist": "data_scientist", "owner": "data_owner"}.get(role, role) for role in ROLES}
+
+
+# The table is true
+
+
+CELLS: Final = [
+    pytest.param(row, role, id=f"{row.kind.__name__}-{row.whose}-{role}".replace(" ", "_").replace("'", ""))
+    for row in ROWS
+    for role in ROLES
+]
+
+
+@pytest.mark.parametrize(("row", "role"), CELLS)
+def test_cell(stage: Stage, row: Row, role: str) -> None:
+    """THREATS 2.6: the answer is the expected one, and what was refused has changed nothing."""
+    sender = stage.sender(role, row.kind)
+    message, attachment = stage.message(row.kind, row.whose, sender)
+    before = stage.site.count_events()
+    code, text = refused(sender, message, attachment)
+    assert code == getattr(row, role), text
+    if code != "ok":
+        # A failed login is written down; nothing else that was refused leaves a trace.
+        new = [one.event.verb for one in stage.site.events(after=before)]
+        assert new in ([], ["session.login_failed"])
+
+
+# What the table cannot say
+
+
+def test_lists_hold_what_one_may_see(stage: Stage) -> None:
+    """THREATS 2.6, 1.4: everybody may ask for lists; what is in them differs."""
+    site = stage.site
+    own = stage.request(OWN, site.scientist)
+    theirs = stage.request(OTHER, site.scientist)
+    on_data = stage.request(DATA, site.owner)
+    job = {whose: stage.job(whose, site.scientist) for whose in (OWN, OTHER)}
+    expected = {
+        "scientist": {own.uid},
+        "owner": {own.uid, on_data.uid},
+        "other_owner": {theirs.uid},
+        "admin": {own.uid, theirs.uid, on_data.uid},
+    }
+    for name, uids in expected.items():
+        person: Person = getattr(site, name)
+        listed = person.say(requests.ListRequests(), requests.RequestsReply)
+        codes_ = person.say(codes.ListCodes(), codes.CodesReply)
+        asked = {own.uid, theirs.uid, on_data.uid}
+        assert {one.uid for one in listed.requests} & asked == uids, name
+        assert {one.uid for one in codes_.codes} & {one.code.uid for one in (own, theirs, on_data)} == {
+            one.code.uid for one in (own, theirs, on_data) if one.uid in uids
+        }, name
+        assert listed.total == len(listed.requests)
+        assert codes_.total == len(codes_.codes)
+    seen = {one.uid for one in site.scientist.say(jobs.ListJobs(), jobs.JobsReply).jobs}
+    assert job[OWN].uid in seen
+    assert job[OTHER].uid not in seen
+    foreign = site.scientist.say(jobs.ListJobs(code_uid=job[OTHER].code_uid), jobs.JobsReply)
+    assert (foreign.jobs, foreign.total) == ((), 0)
+
+
+def test_an_owner_manages_scientists_only(stage: Stage) -> None:
+    """THREATS 2.6, 2.1: to an owner, other owners and administrators are not accounts to change or delete."""
+    for role in (Role.DATA_OWNER, Role.ADMIN):
+        uid = account_of(stage.somebody(role))
+        for message in (users.UpdateUser(uid, name="X"), users.DeleteUser(uid)):
+            assert refused(stage.site.owner, message)[0] == NO
+            assert refused(stage.site.admin, message)[0] == "ok"
+
+
+def test_a_mock_is_for_everybody(stage: Stage) -> None:
+    """THREATS 2.6: outside the fence: what is there to be seen is seen."""
+    data = upload(stage.site.owner, 7, 1)
+    for role in ROLES:
+        person: Person = getattr(stage.site, role)
+        assert person.read(data, Face.MOCK) == 1
+
+
+def test_guests_may_be_kept_out(tmp_path: Path) -> None:
+    """THREATS 2.6: where guests are not welcome, they can say who they are, and nothing more."""
+    with opened(tmp_path) as node:
+        site = cast_on(node, tmp_path)
+        dataset = site.owner.upload("seen", 7, 1)
+        asks = [
+            datasets.ListDatasets(),
+            datasets.GetDataset(dataset.dataset.uid),
+            objects.ReadValue(asset_of(dataset), Face.MOCK),
+        ]
+        assert [refused(site.guest, one)[0] for one in asks] == ["ok"] * 3
+        site.admin.say(settings.UpdateSettings(guest_sessions=False), settings.SettingsReply)
+        assert [refused(site.guest, one)[0] for one in asks] == [NO] * 3
+        assert refused(site.guest, session.GetNodeInfo())[0] == "ok"
+        assert [refused(site.scientist, one)[0] for one in asks] == ["ok"] * 3
+
+
+def test_a_kind_that_is_an_answer_is_not_taken(stage: Stage) -> None:
+    """THREATS 2.5, 2.6: messages that only nodes say are handled by nobody."""
+    reply = users.UsersReply((), 0)
+    assert refused(stage.site.admin, reply) == (
+        "invalid_input",
+        "This node does not take messages of kind 'users.list.reply'.",
+    )
