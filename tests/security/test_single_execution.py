@@ -25,7 +25,8 @@ from syft.errors import InvalidState, NotApproved, PolicyExhausted
 from syft.jobs.failures import MAX_FAILED_RUNS
 from syft.model.code import CodeSubmission, InputPolicy, MustBe, OfType, OutputPolicy, Parameter
 from syft.model.job import JobState, Release
-from syft.model.messages import jobs
+from syft.model.message import Done
+from syft.model.messages import datasets, jobs
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectKind, ObjectRecord
@@ -381,3 +382,18 @@ def test_somebody_else_gets_no_result(site: Cast) -> None:
     call = jobs.CallCode({"data": on(data)}, request.code.uid, None, 20)
     assert refused(stranger, call)[0] == "not_found"
     assert refused(stranger, jobs.GetJob(job.uid))[0] == "not_found"
+
+
+def test_data_deleted_while_code_runs_gives_no_result(site: Cast) -> None:
+    """THREATS 1.1, 1.6: the owner takes the dataset away while a run on it goes on; what it computed stays."""
+    dataset = site.owner.upload("short-lived", "private text", "mock")
+    data = dataset.dataset.assets[0].object_uid
+    slow = fresh("import time\ntime.sleep(1)\nreturn data", data)
+    site.owner.approve(site.scientist.request(slow))
+    job = site.scientist.call(slow.name, wait_s=0, data=on(data))
+    while site.scientist.say(jobs.GetJob(job.uid), jobs.JobReply).job.state is not JobState.RUNNING:
+        time.sleep(0.01)
+    site.owner.say(datasets.DeleteDataset(dataset.dataset.uid), Done)
+    ended = site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job
+    assert ended.state is JobState.WITHHELD
+    assert ended.result_uid is None

@@ -29,7 +29,7 @@ from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
 from syft.jobs.sink import ResultSink, type_of_value
 from syft.jobs.subjobs import SubjobHost
-from syft.logger import say
+from syft.logger import say, where
 from syft.model.code import Code, Mode
 from syft.model.event import Event
 from syft.model.job import (
@@ -63,14 +63,12 @@ class Prepared:
         code: what runs.
         execution: for the sandbox.
         nested: what it may launch.
-        digest: of the approval, recomputed; empty for a run on mock values.
         owner_uid: to whom its result belongs.
     """
 
     code: Code
     execution: Execution
     nested: tuple[NestedCode, ...]
-    digest: str
     owner_uid: UID
 
 
@@ -146,7 +144,7 @@ class Runs:
             fault = InternalError(
                 f"The node failed while running '{job.code_name}' (error {job.uid.short()})."
             )
-            say(logging.ERROR, "a run failed by our fault", job=job.uid.hex, error=repr(error))
+            say(logging.ERROR, "a run failed by our fault", job=job.uid.hex, error=where(error))
             return self._settle_failed(
                 job, fault.code, fault.public_message, JobLog(uid=job.uid, error=repr(error))
             )
@@ -156,14 +154,10 @@ class Runs:
     def _prepare(self, reader: Reader, job: Job) -> Prepared:
         code = reader.get(Code, job.code_uid)
         check_unchanged(code)
-        inputs = {
-            name: reader.get(ObjectRecord, argument.object_uid)
-            for name, argument in job.arguments.items()
-            if isinstance(argument, ObjectArgument)
-        }
+        inputs = objects_of(reader, job)
         owner_uid = job.requester_uid
         if job.mode is Mode.PRIVATE:
-            request, digest = check_approved(reader, job, code, inputs, self._environment())
+            request, _ = check_approved(reader, job, code, inputs, self._environment())
             check_bound(code.submission, job.arguments, self._type_of)
             check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
             nested = request.nested
@@ -174,10 +168,9 @@ class Runs:
         else:
             nested, missing = pin_nested(reader, code)
             check_all_found(code, missing)
-            digest = ""
         face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
         execution = self._execution(job.uid, code, job.arguments, inputs, face)
-        return Prepared(code, execution, nested, digest, owner_uid)
+        return Prepared(code, execution, nested, owner_uid)
 
     def _execution(
         self,
@@ -275,7 +268,7 @@ class Runs:
         """End a job whose code returned: one transaction for the result, what it counts, and the job's end."""
         try:
             return self._release(job, prepared, result, log)
-        except REFUSALS as refused:
+        except (*REFUSALS, NotFound) as refused:
             # Nothing of the first transaction landed: the result stays behind with the reason.
             held = move(job, JobState.FINISHED)
             held = move(
@@ -294,12 +287,14 @@ class Runs:
         )
         with self._store.writing(event) as tx:
             if job.mode is Mode.PRIVATE:
+                inputs = objects_of(tx, job)
+                _, digest = check_approved(tx, job, prepared.code, inputs, self._environment())
                 held = release(
                     tx,
                     job=finished,
                     code=prepared.code,
                     result=result,
-                    digest=prepared.digest,
+                    digest=digest,
                     owner_uid=prepared.owner_uid,
                     now=now(),
                 )
@@ -347,6 +342,19 @@ class Runs:
 def released_under(reader: Reader, request: Request) -> int:
     """How many results have left under that approval."""
     return reader.count(Release, request_uid=request.uid)
+
+
+def objects_of(reader: Reader, job: Job) -> dict[str, ObjectRecord]:
+    """The objects that a job runs on, by parameter, as they are now.
+
+    Raises:
+        NotFound: one was deleted.
+    """
+    return {
+        name: reader.get(ObjectRecord, argument.object_uid)
+        for name, argument in job.arguments.items()
+        if isinstance(argument, ObjectArgument)
+    }
 
 
 def check_approved(

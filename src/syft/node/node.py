@@ -16,7 +16,7 @@ from syft.errors import InternalError, SyftException
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
-from syft.logger import say
+from syft.logger import say, where
 from syft.model.address import Address
 from syft.model.event import Event
 from syft.model.identity import Identity
@@ -193,7 +193,7 @@ class Node:
             fault = InternalError(
                 f"Something unexpected happened on the node (error {sealed.header.uid.short()}). Tell its operator."
             )
-            say(logging.ERROR, "a handler failed", uid=sealed.header.uid.hex, error=repr(error))
+            say(logging.ERROR, "a handler failed", uid=sealed.header.uid.hex, error=where(error))
             answer = Attached(refusal(fault), b"")
         took_ms = (time.perf_counter() - began) * 1000
         say(logging.INFO, "answered", tag=tag, reply=type(answer.message).__name__, ms=round(took_ms, 2))

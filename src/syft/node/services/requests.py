@@ -42,7 +42,7 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
         NotFound: it asks for an object that is not here.
-        AlreadyExists: the same was asked before and is not decided, or is approved and not used up.
+        AlreadyExists: the same was asked before and is not decided.
     """
     if len(message.reason) > MAX_REASON:
         raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
