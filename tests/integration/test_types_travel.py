@@ -22,13 +22,24 @@ def signature(a: int, b: str = "x", *, c: float | None = None) -> None:
 
 
 FRAME = pd.DataFrame(
-    {"n": [1, 2, 3], "f": [1.5, None, 2.5], "s": ["a", None, "ü"], "t": pd.date_range("2026", periods=3, tz="UTC")},
+    {
+        "n": [1, 2, 3],
+        "f": [1.5, None, 2.5],
+        "s": ["a", None, "ü"],
+        "t": pd.date_range("2026", periods=3, tz="UTC"),
+    },
     index=pd.Index([3, 1, 2], name="id"),
 )
 VALUES: dict[str, Any] = {
     "none": None,
     "primitives": [True, 0, -(2**80), 1.5, float("inf"), 2 + 3j, "text", b"bytes"],
-    "collections": {"list": [1, [2]], "tuple": (1, (2,)), "set": {1, 2}, "frozen": frozenset("ab"), "range": range(3)},
+    "collections": {
+        "list": [1, [2]],
+        "tuple": (1, (2,)),
+        "set": {1, 2},
+        "frozen": frozenset("ab"),
+        "range": range(3),
+    },
     "keys of all kinds": {1: "int", (1, 2): "tuple", None: "none", dt.date(2026, 1, 1): "date"},
     "frame": FRAME,
     "series": pd.Series([1.5, 2.5], name="weight"),

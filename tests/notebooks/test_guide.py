@@ -104,7 +104,8 @@ def test_the_name_that_does_not_match_is_said_and_mapped(guide: Notebook) -> Non
 
 
 @pytest.mark.parametrize(
-    ("cell", "name"), [("outside variable", "CONST"), ("outside function", "helper"), ("outside module", "np")]
+    ("cell", "name"),
+    [("outside variable", "CONST"), ("outside function", "helper"), ("outside module", "np")],
 )
 def test_outside_names_are_named(guide: Notebook, cell: str, name: str) -> None:
     printed = guide.cells[cell].printed

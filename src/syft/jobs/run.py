@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
 import msgspec
 from blake3 import blake3
@@ -53,6 +53,9 @@ from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Ru
 from syft.sandbox.limits import Limits
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
+
+
+_MAX_PROGRESS: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,9 @@ class Runs:
             host.cancel()
             with self._lock:
                 self._children.pop(job.uid, None)
-                self._progress.pop(job.uid, None)
+                # Kept a while: whoever read the job's record a moment ago must not see it fall back to nothing.
+                while len(self._progress) > _MAX_PROGRESS:
+                    self._progress.pop(next(iter(self._progress)))
                 self._cancelled.discard(job.uid)
 
     def _note_progress(self, job: Job, current: int, total: int | None) -> None:
