@@ -102,7 +102,7 @@ def one_of_each() -> list[object]:
             kind="mixed",
             rules={
                 "data": MustBe(UID(), "a of d"),
-                "n": Constant(b"\x00\xff", "255"),
+                "n": Constant(b"\x00\xff"),
                 "m": OfType("int"),
             },
         ),

@@ -28,6 +28,7 @@ from syft.model.uid import UID
 
 # How long one message may wait for a job to end; shorter than the node's own limit and any proxy's.
 WAIT_S: Final = 20.0
+_EARLY_S = 0.2
 _BAR: Final = 20
 
 
@@ -156,8 +157,12 @@ class Job(Shown):
                     f"Reached Timeout! '{self.name}' is still {self._view.state.value} after {timeout} s. "
                     "Wait again with `job.wait()`, or stop it with `job.kill()`."
                 )
+            asked = time.monotonic()
             message = GetJob(uid=self.id, wait_s=min(left, WAIT_S))
             self._view = self._session.ask(message, JobReply).job
+            if not self.has_ended and time.monotonic() - asked < _EARLY_S:
+                # A node where many wait answers at once; asking again at once would be a busy loop.
+                time.sleep(min(_EARLY_S, left))
         return self._outcome()
 
     def _outcome(self) -> Pointer:

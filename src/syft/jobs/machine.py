@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ def has_ended(job: Job) -> bool:
     return job.state in ENDED or (job.state is JobState.FINISHED and job.parent_uid is not None)
 
 
-def after_crash(job: Job) -> Job:
+def after_crash(job: Job, now: datetime) -> Job:
     """What becomes of a job that was running when the server died.
 
     A launched job ends: its parent is begun again and launches anew.
@@ -43,5 +44,5 @@ def after_crash(job: Job) -> Job:
     if job.parent_uid is not None or job.attempt >= MAX_ATTEMPTS:
         why = "The server stopped while this ran"
         why += "." if job.parent_uid else f", {job.attempt} times. Ask its operator to look at the log."
-        return move(job, JobState.FAILED, note=why, error_code="internal")
+        return move(job, JobState.FAILED, note=why, error_code="internal", ended_at=now)
     return move(job, JobState.QUEUED)

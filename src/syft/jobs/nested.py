@@ -7,8 +7,9 @@ from syft.model.code import Code
 from syft.model.request import NestedCode
 from syft.store.base import Reader
 
-# A function that launches a function that launches ...: deeper than anybody reviews.
+# A function that launches a function that launches ...: more than anybody reviews, and than a message holds.
 MAX_NESTED = 50
+MAX_NESTED_SOURCE = 2 * 1024 * 1024
 
 
 def newest(reader: Reader, code: Code, name: str) -> Code | None:
@@ -28,6 +29,7 @@ def pin_nested(reader: Reader, code: Code) -> tuple[tuple[NestedCode, ...], tupl
     """
     pinned: dict[str, NestedCode] = {}
     missing: set[str] = set()
+    size = 0
     waiting = list(code.submission.nested)
     while waiting:
         name = waiting.pop()
@@ -37,10 +39,13 @@ def pin_nested(reader: Reader, code: Code) -> tuple[tuple[NestedCode, ...], tupl
         if found is None:
             missing.add(name)
             continue
+        size += len(found.submission.source)
+        if len(pinned) >= MAX_NESTED or size > MAX_NESTED_SOURCE:
+            # More than anybody reviews: shown as not there, and refused by `check_all_found`.
+            missing.add(name)
+            continue
         pinned[name] = NestedCode(name=name, code_uid=found.uid, digest=found.digest)
         waiting.extend(found.submission.nested)
-        if len(pinned) > MAX_NESTED:
-            raise InvalidState(f"'{code.name}' launches more than {MAX_NESTED} different functions.")
     return tuple(sorted(pinned.values(), key=lambda one: one.name)), tuple(sorted(missing))
 
 
@@ -53,6 +58,6 @@ def check_all_found(code: Code, missing: tuple[str, ...]) -> None:
     if missing:
         names = ", ".join(f"'{name}'" for name in missing)
         raise InvalidState(
-            f"Nested requests of '{code.name}' are not resolved: {names} must be submitted first, "
-            "with `client.code.submit(...)`."
+            f"Nested requests of '{code.name}' are not resolved: {names} must be submitted first, with "
+            f"`client.code.submit(...)`; at most {MAX_NESTED} of them, with {MAX_NESTED_SOURCE >> 20} MiB of source."
         )

@@ -49,5 +49,5 @@ def recover(store: Store) -> list[UID]:
         lost = reader.select(Job, state=JobState.RUNNING)
     for job in lost:
         with store.writing(Event(verb="job.recovered", subject_uid=job.uid, created_at=now())) as tx:
-            tx.replace(after_crash(job))
+            tx.replace(after_crash(job, now()))
     return [job.uid for job in lost]

@@ -19,6 +19,8 @@ from blake3 import blake3
 from syft.code.capture import digest as digest_of
 from syft.errors import (
     InternalError,
+    InvalidState,
+    LimitExceeded,
     NotApproved,
     NotFound,
     SyftException,
@@ -29,6 +31,7 @@ from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
 from syft.jobs.sink import ResultSink, type_of_value
 from syft.jobs.subjobs import SubjobHost
+from syft.jobs.values import let_go
 from syft.logger import say, where
 from syft.model.code import Code, Mode
 from syft.model.event import Event
@@ -48,12 +51,11 @@ from syft.model.uid import UID
 from syft.policy.approval import approval_digest
 from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
-from syft.policy.release import REFUSALS, release
+from syft.policy.release import release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import Limits
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
-
 
 _MAX_PROGRESS: Final = 1000
 
@@ -137,20 +139,32 @@ class Runs:
         try:
             with self._store.reading() as reader:
                 prepared = self._prepare(reader, job)
-        except SyftException as error:
-            return self._settle_failed(job, error.code, error.public_message, JobLog(uid=job.uid))
-        try:
             return self._run(job, prepared)
-        except SyftException:
-            raise
+        except SyftException as error:
+            if self._closing:
+                raise  # it stays "running", for `queue.recover`
+            return self._fail(job, error)
         except Exception as error:
             fault = InternalError(
                 f"The node failed while running '{job.code_name}' (error {job.uid.short()})."
             )
             say(logging.ERROR, "a run failed by our fault", job=job.uid.hex, error=where(error))
-            return self._settle_failed(
-                job, fault.code, fault.public_message, JobLog(uid=job.uid, error=repr(error))
-            )
+            return self._fail(job, fault)
+        finally:
+            self.forget(job)
+
+    def forget(self, job: Job) -> None:
+        """Forget that a job was to be cancelled: it has ended."""
+        with self._lock:
+            self._cancelled.discard(job.uid)
+
+    def _fail(self, job: Job, error: SyftException) -> Job:
+        """End a job that nothing has ended: what reported an error may have landed all the same."""
+        with self._store.reading() as reader:
+            stored = reader.get(Job, job.uid)
+        if stored.state is not JobState.RUNNING:
+            return stored
+        return self._settle_failed(job, error.code, error.public_message, JobLog(uid=job.uid))
 
     # --- prepare
 
@@ -164,10 +178,10 @@ class Runs:
             check_bound(code.submission, job.arguments, self._type_of)
             check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
             nested = request.nested
-            if inputs:
-                owner_uid = next(iter(inputs.values())).owner_uid
-            elif request.decided_by:
-                owner_uid = request.decided_by
+            owners = {record.owner_uid for record in inputs.values()}
+            # What was made from the data of several is no single one's: it is whose decision it was.
+            decider = request.decided_by or job.requester_uid
+            owner_uid = owners.pop() if len(owners) == 1 else decider
         else:
             nested, missing = pin_nested(reader, code)
             check_all_found(code, missing)
@@ -226,9 +240,10 @@ class Runs:
         )
         with self._lock:
             self._children[job.uid] = host
-            if job.uid in self._cancelled:
-                host.cancel()
+            cancelled = job.uid in self._cancelled
         try:
+            if cancelled:
+                return self._end(_cancelled(job), JobLog(uid=job.uid))
             with ResultSink(self._blobs) as sink:
                 outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
                 if self._closing:
@@ -242,7 +257,6 @@ class Runs:
                 # Kept a while: whoever read the job's record a moment ago must not see it fall back to nothing.
                 while len(self._progress) > _MAX_PROGRESS:
                     self._progress.pop(next(iter(self._progress)))
-                self._cancelled.discard(job.uid)
 
     def _note_progress(self, job: Job, current: int, total: int | None) -> None:
         # Of a private run it only ever grows, under the first total named: tenths that go to and fro spell values.
@@ -257,7 +271,7 @@ class Runs:
         job = with_usage(job, outcome)
         log = job_log(job.uid, outcome)
         if job.uid in self._cancelled:
-            return self._end(move(job, JobState.CANCELLED, note="It was cancelled.", ended_at=now()), log)
+            return self._end(_cancelled(job), log)
         if outcome.status is Status.FINISHED:
             result = sink.value(outcome.result_type or "", outcome.result_shape or None)
             ended = self._settle_finished(job, prepared, result, log)
@@ -265,7 +279,7 @@ class Runs:
                 sink.keep()
             return ended
         if outcome.status is Status.LOST:
-            return self._end(after_crash(job), log)
+            return self._end(after_crash(job, now()), log)
         code, note = describe(job.code_name, job.mode, outcome)
         return self._settle_failed(job, code, note, log)
 
@@ -273,7 +287,7 @@ class Runs:
         """End a job whose code returned: one transaction for the result, what it counts, and the job's end."""
         try:
             return self._release(job, prepared, result, log)
-        except (*REFUSALS, NotFound) as refused:
+        except (InvalidState, LimitExceeded, NotFound) as refused:
             # Nothing of the first transaction landed: the result stays behind with the reason.
             held = move(job, JobState.FINISHED)
             held = move(
@@ -301,6 +315,7 @@ class Runs:
                     result=result,
                     digest=digest,
                     owner_uid=prepared.owner_uid,
+                    readers=readers_of(prepared.code, inputs),
                     now=now(),
                 )
             else:
@@ -317,6 +332,7 @@ class Runs:
             released = move(finished, JobState.RELEASED, result_uid=held.uid)
             tx.replace(released)
             tx.add(log)
+        let_go(self._store, self._blobs, released)
         return released
 
     def _settle_failed(self, job: Job, code: str, note: str, log: JobLog) -> Job:
@@ -341,6 +357,7 @@ class Runs:
             tx.replace(job)
             if has_ended(job):
                 tx.add(log)
+        let_go(self._store, self._blobs, job)
         return job
 
 
@@ -400,6 +417,17 @@ def check_unchanged(code: Code) -> None:
     """
     if digest_of(code.submission) != code.digest or code.submission.name != code.name:
         raise NotApproved(f"The stored code of '{code.name}' is not what was submitted; it does not run.")
+
+
+def readers_of(code: Code, inputs: Mapping[str, ObjectRecord]) -> set[UID]:
+    """Who besides its requester may read a result: the owners of its inputs, where its author shares it with them."""
+    if not code.submission.share_results_with_owners:
+        return set()
+    return {record.owner_uid for record in inputs.values()}
+
+
+def _cancelled(job: Job) -> Job:
+    return move(job, JobState.CANCELLED, note="It was cancelled.", ended_at=now())
 
 
 def with_usage(job: Job, outcome: Outcome) -> Job:

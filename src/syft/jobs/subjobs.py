@@ -31,6 +31,9 @@ from syft.store.base import Store
 
 # One approval, one budget: a job that launches more than this is a loop, not a map.
 MAX_SUBJOBS = 10_000
+# Of one job's whole tree: each is a process.
+MAX_AT_ONCE = 64
+MAX_DEPTH = 8
 # Inputs above this go to a file that the launched job maps, instead of through its channel.
 _TO_FILE_BYTES = 1 << 20
 # Results above this are spooled to disk on their way back to the parent.
@@ -74,16 +77,25 @@ class SubjobHost:
             self._runner.kill(uid.hex, "the job that launched it was cancelled")
 
     def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
-        """Run a function that the parent's approval names, and return its encoded result.
+        """Run a function that the job's approval names, and return its encoded result. See `launch`."""
+        return self.launch(name, inputs, depth=1)
 
+    def launch(self, name: str, inputs: Mapping[str, bytes], *, depth: int) -> BinaryIO:
+        """Run a function that the job's approval names, and return its encoded result.
+
+        Args:
+            name: of the function.
+            inputs: encoded values by parameter name; hostile bytes.
+            depth: 1 for what the job itself launches, 2 for what that launches, ...
         Raises:
             NotApproved: the approval does not name it.
             InvalidInput: it has no such parameter.
             InvalidState: the job is being cancelled, or has launched too many.
             CodeFailed: it failed; the parent is told what it would be told of its own failure.
         """
+        if depth > MAX_DEPTH:
+            raise LimitExceeded(f"Launched functions launch others at most {MAX_DEPTH} deep.")
         code = self._approved(name)
-        job = self._admit(code)
         submission = code.submission
         known = {parameter.name for parameter in submission.parameters}
         for given in inputs:
@@ -91,27 +103,34 @@ class SubjobHost:
                 raise InvalidInput(
                     f"'{name}' has no parameter '{given}'. It takes ({', '.join(sorted(known))})."
                 )
+        job = self._admit(code)
         result = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - the parent's channel closes it
-        self._begin(job)
+        outcome = Outcome(status=Status.LOST, reason="the node could not run it")
         try:
-            with ExitStack() as files:
-                execution = Execution(
-                    uid=job.uid.hex,
-                    source=submission.source,
-                    entry=submission.name,
-                    inputs={given: _input(files, data) for given, data in inputs.items()},
-                    links=frozenset(submission.nested),
-                    datasite_parameter="datasite" if submission.uses_datasite else None,
-                    limits=self._limits,
-                )
-                outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=self)
-            self._end(job, outcome)
+            self._begin(job)
+            try:
+                with ExitStack() as files:
+                    execution = Execution(
+                        uid=job.uid.hex,
+                        source=submission.source,
+                        entry=submission.name,
+                        inputs={given: _input(files, data) for given, data in inputs.items()},
+                        links=frozenset(submission.nested),
+                        datasite_parameter="datasite" if submission.uses_datasite else None,
+                        limits=self._limits,
+                    )
+                    host = _Launched(self, depth)
+                    outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=host)
+            finally:
+                self._end(job, outcome)
+            if outcome.status is not Status.FINISHED:
+                raise _failure(name, outcome)
+        except BaseException:
+            result.close()
+            raise
         finally:
             with self._lock:
                 self._running.discard(job.uid)
-        if outcome.status is not Status.FINISHED:
-            result.close()
-            raise _failure(name, outcome)
         result.seek(0)
         return cast(BinaryIO, result)
 
@@ -139,6 +158,10 @@ class SubjobHost:
                 raise InvalidState("The job that launched this is being cancelled.")
             if self._launched >= MAX_SUBJOBS:
                 raise LimitExceeded(f"A job may launch at most {MAX_SUBJOBS} others.")
+            if len(self._running) >= MAX_AT_ONCE:
+                raise LimitExceeded(
+                    f"A job may have at most {MAX_AT_ONCE} launched runs at once; wait for some."
+                )
             self._launched += 1
             uid = UID()
             self._running.add(uid)
@@ -192,6 +215,21 @@ class SubjobHost:
                     error=outcome.traceback or outcome.error_text or outcome.reason,
                 )
             )
+
+
+class _Launched:
+    """The node as a launched run sees it: what it launches counts towards the same job."""
+
+    def __init__(self, tree: SubjobHost, depth: int) -> None:
+        self._tree = tree
+        self._depth = depth
+
+    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
+        """Run another function, one deeper."""
+        return self._tree.launch(name, inputs, depth=self._depth + 1)
+
+    def progress(self, current: int, total: int | None) -> None:
+        """Its own progress is nobody's: the bar is the job's."""
 
 
 def _failure(name: str, outcome: Outcome) -> CodeFailed:

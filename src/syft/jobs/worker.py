@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from syft.errors import SyftException
+from syft.jobs.machine import has_ended
 from syft.jobs.queue import claim
 from syft.jobs.run import Runs
 from syft.logger import say
 from syft.model.uid import UID
 from syft.store.base import Store
+
+_PAUSE_S: Final = 1.0
+# An answer that waits for a job holds a thread of the server's: so many in all, so many for one account.
+MAX_WAITING: Final = 64
+WAITING_PER_ACCOUNT: Final = 16
 
 
 class Workers:
@@ -34,6 +44,7 @@ class Workers:
         self._closing = False
         self._waiters: dict[UID, list[threading.Event]] = defaultdict(list)
         self._ended = threading.Lock()
+        self._seats: Counter[UID] = Counter()
         self._threads = [
             threading.Thread(target=self._loop, name=f"syft-worker-{number}", daemon=True)
             for number in range(count)
@@ -50,6 +61,24 @@ class Workers:
         with self._condition:
             self._work += jobs
             self._condition.notify(jobs)
+
+    @contextmanager
+    def seat(self, account: UID) -> Iterator[bool]:
+        """A place to wait in, given back at the end of the block; whether there was one.
+
+        Args:
+            account: who waits.
+        """
+        with self._ended:
+            free = self._seats[account] < WAITING_PER_ACCOUNT and self._seats.total() < MAX_WAITING
+            self._seats[account] += free
+        try:
+            yield free
+        finally:
+            with self._ended:
+                self._seats[account] -= free
+                if not self._seats[account]:
+                    del self._seats[account]
 
     def waiter(self, uid: UID) -> threading.Event:
         """An event that is set when that job ends. Ask for it before the job is queued, or read its state after."""
@@ -98,9 +127,12 @@ class Workers:
                 job = claim(self._store)
                 if job is None:
                     return
-                self._runs.run(job)
+                job = self._runs.run(job)
             except SyftException as error:
-                # The disk is full, or the store was closed under us. The job stays claimed; `recover` finds it.
-                say(logging.ERROR, "a worker stopped in the middle", error=error.code)
-                return
-            self.ended(job.uid)
+                # The disk is full, or the store is being closed. What could not even be ended stays claimed, for
+                # `recover`; the next job may find room again.
+                say(logging.ERROR, "a worker was stopped in the middle", error=error.code)
+                time.sleep(_PAUSE_S)
+                continue
+            if has_ended(job):
+                self.ended(job.uid)

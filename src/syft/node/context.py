@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
 
 from syft.access.caller import Caller
 from syft.config import Settings
@@ -22,6 +24,8 @@ from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
+from syft.wire.envelope import MAX_PAYLOAD
+from syft.wire.types_model import encode_record
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,29 @@ class Attached(NamedTuple):
 
     message: Message
     attachment: bytes | memoryview
+
+
+# Half of what a message holds: the rest of the answer is small.
+PAGE_BYTES: Final = MAX_PAYLOAD // 2
+V = TypeVar("V", bound=msgspec.Struct)
+
+
+def fitting(views: Iterable[V]) -> tuple[V, ...]:
+    """As many of a page's records as one message holds, at least one; whoever asked asks for the rest."""
+    kept: list[V] = []
+    size = 0
+    for view in views:
+        size += len(encode_record(view))
+        if kept and size > PAGE_BYTES:
+            break
+        kept.append(view)
+    return tuple(kept)
+
+
+def place(index: int | None) -> tuple[int, bool]:
+    """How many records to skip for an index, and whether from the newest on, as Python counts."""
+    at = index or 0
+    return (at, False) if at >= 0 else (-1 - at, True)
 
 
 def page(limit: int, offset: int, most: int = 1000) -> tuple[int, int]:

@@ -12,17 +12,16 @@ import msgspec
 from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import DEFAULT_PASSWORD, Settings
-from syft.errors import InternalError, SyftException
+from syft.errors import InternalError, SyftException, TooLarge
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
+from syft.jobs.values import digests_in_use
 from syft.jobs.worker import Workers
 from syft.logger import say, where
 from syft.model.address import Address
 from syft.model.event import Event
 from syft.model.identity import Identity
-from syft.model.job import Job, JobState, StoredArgument
 from syft.model.message import refusal
-from syft.model.object import ObjectRecord
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
@@ -157,6 +156,7 @@ class Node:
         self._closed = True
         self._site.runs.close()
         self._workers.close()
+        self._site.uploads.close()
         self._store.close()
 
     def receive(self, parcel: Parcel, origin: str = "local") -> Parcel | None:
@@ -197,7 +197,10 @@ class Node:
             answer = Attached(refusal(fault), b"")
         took_ms = (time.perf_counter() - began) * 1000
         say(logging.INFO, "answered", tag=tag, reply=type(answer.message).__name__, ms=round(took_ms, 2))
-        return self._seal(answer, sealed.header.sender, sealed.header.uid)
+        try:
+            return self._seal(answer, sealed.header.sender, sealed.header.uid)
+        except TooLarge as error:
+            return self._seal(Attached(refusal(error), b""), sealed.header.sender, sealed.header.uid)
 
     def _answer(self, opened: Opened, origin: str) -> Attached:
         now = datetime.now(UTC)
@@ -267,21 +270,3 @@ class Node:
 
     def _settings_changed(self, settings: NodeSettings) -> None:
         self._settings = settings
-
-
-def digests_in_use(store: Store) -> set[str]:
-    """Every blob that a record refers to: values of objects, and arguments of jobs that have not ended."""
-    with store.reading() as reader:
-        used = {
-            str(digest)
-            for column in ("private_digest", "mock_digest")
-            for digest in reader.values(ObjectRecord, column)
-        }
-        for state in (JobState.QUEUED, JobState.RUNNING):
-            for job in reader.select(Job, state=state):
-                used |= {
-                    argument.value.digest
-                    for argument in job.arguments.values()
-                    if isinstance(argument, StoredArgument)
-                }
-    return used

@@ -6,12 +6,13 @@ transaction says so. What does not come by here stays.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from syft.errors import InvalidState, LimitExceeded, NotApproved, PolicyExhausted
+from syft.errors import NotApproved
 from syft.model.code import Code
 from syft.model.job import Job, Release
 from syft.model.object import ObjectKind, ObjectRecord, ValueRef
@@ -41,7 +42,15 @@ class Ledger(Protocol):
 
 
 def release(
-    ledger: Ledger, *, job: Job, code: Code, result: ValueRef, digest: str, owner_uid: UID, now: datetime
+    ledger: Ledger,
+    *,
+    job: Job,
+    code: Code,
+    result: ValueRef,
+    digest: str,
+    owner_uid: UID,
+    readers: Collection[UID] = (),
+    now: datetime,
 ) -> ObjectRecord:
     """Let the result of a private run leave to its requester, or refuse.
 
@@ -55,6 +64,7 @@ def release(
         result: what it returned.
         digest: the approval's digest as it was recomputed for the run (`policy.approval`).
         owner_uid: to whom the result belongs besides.
+        readers: who else may read it: the owners of what it was made from, where its author shares it with them.
         now: the time, in UTC.
     Returns:
         The object that holds the result, which the requester may now read.
@@ -79,11 +89,10 @@ def release(
         created_at=now,
     )
     ledger.add(held)
-    ledger.add(
-        Grant(
-            uid=UID(), object_uid=held.uid, user_uid=job.requester_uid, granted_by=owner_uid, created_at=now
+    for reader in {job.requester_uid, *readers}:
+        ledger.add(
+            Grant(uid=UID(), object_uid=held.uid, user_uid=reader, granted_by=owner_uid, created_at=now)
         )
-    )
     ledger.add(
         Release(
             uid=UID(),
@@ -96,6 +105,3 @@ def release(
         )
     )
     return held
-
-
-REFUSALS: tuple[type[InvalidState | LimitExceeded], ...] = (NotApproved, PolicyExhausted, LimitExceeded)

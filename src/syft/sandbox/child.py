@@ -40,6 +40,7 @@ from syft.wire import codec
 
 FILENAME = "<function>"
 PROGRESS_EVERY_S = 0.05
+PROGRESS_BURST = 10
 # Memory that is given back when there is none left, so that this can be said.
 LAST_WORDS_BYTES = 4 << 20
 READ_ONLY_NOTE = "The inputs are read-only, because all runs share them. Change a copy: `data = data.copy()`."
@@ -164,9 +165,11 @@ class Datasite:
         self.set_progress(self._current + n)
 
     def _tell(self, important: bool) -> None:
+        # A few at once, then one in `PROGRESS_EVERY_S`: code that says little is heard at once.
         now = time.monotonic()
-        if important or now - self._told_at >= PROGRESS_EVERY_S:
-            self._told_at = now
+        self._told_at = max(self._told_at, now - PROGRESS_BURST * PROGRESS_EVERY_S)
+        if important or self._told_at + PROGRESS_EVERY_S <= now:
+            self._told_at += PROGRESS_EVERY_S
             self._end.send(Progress(self._current, self._total))
 
 

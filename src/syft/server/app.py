@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -35,7 +36,7 @@ def make_app(node: Node) -> Starlette:
     Args:
         node: which takes every message; it is started and closed by whoever made it.
     """
-    limiter = CapacityLimiter(THREADS)
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="syft-message")
     intake = Intake()
 
     async def messages(request: Request) -> Response:
@@ -47,7 +48,7 @@ def make_app(node: Node) -> Starlette:
             return PlainTextResponse(error.public_message, STATUS[error.code], {"connection": "close"})
         except ClientDisconnect:
             return Response(status_code=400)
-        answer = await to_thread.run_sync(node.receive, parcel, origin, limiter=limiter)
+        answer = await asyncio.get_running_loop().run_in_executor(threads, node.receive, parcel, origin)
         if answer is None:
             return Response(status_code=204)
         return Response(pack(answer), media_type=CONTENT_TYPE)

@@ -11,6 +11,8 @@ from syft.model.code import Mode
 from syft.model.job import ENDED, JOB_TRANSITIONS, Job, JobState
 from syft.model.uid import UID
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 def job(**changes: object) -> Job:
     fields = {
@@ -19,7 +21,7 @@ def job(**changes: object) -> Job:
         "code_name": "f",
         "requester_uid": UID(),
         "mode": Mode.PRIVATE,
-        "created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "created_at": NOW,
     }
     return Job(**{**fields, **changes})
 
@@ -40,15 +42,15 @@ def test_only_what_the_table_says(steps: list[JobState]) -> None:
 
 def test_a_lost_job_is_begun_again_a_few_times_only() -> None:
     lost = job(state=JobState.RUNNING, attempt=1)
-    assert after_crash(lost).state is JobState.QUEUED
-    ended = after_crash(job(state=JobState.RUNNING, attempt=MAX_ATTEMPTS))
+    assert after_crash(lost, NOW).state is JobState.QUEUED
+    ended = after_crash(job(state=JobState.RUNNING, attempt=MAX_ATTEMPTS), NOW)
     assert ended.state is JobState.FAILED
     assert "3 times" in ended.note
 
 
 def test_a_launched_job_that_is_lost_ends_with_its_parent() -> None:
     child = job(state=JobState.RUNNING, attempt=1, parent_uid=UID())
-    assert after_crash(child).state is JobState.FAILED
+    assert after_crash(child, NOW).state is JobState.FAILED
 
 
 def test_a_launched_job_ends_when_it_is_finished() -> None:

@@ -10,7 +10,7 @@ from syft.model.message import Message
 from syft.model.messages.codes import CodeReply, CodesReply, GetCode, ListCodes, SubmitCode
 from syft.model.permission import Capability
 from syft.model.uid import UID
-from syft.node.context import Context, page
+from syft.node.context import Context, fitting, page
 from syft.node.dispatch import handles
 from syft.node.services.views import code_view, known_owners, owners_of
 from syft.store.base import Contains, Reader, Transaction
@@ -105,4 +105,4 @@ def list_codes(ctx: Context, message: ListCodes) -> Message:
         else:
             found = reader.select(Code, *conditions, owner_uid=ctx.user_uid, limit=limit, offset=offset)
             total = reader.count(Code, *conditions, owner_uid=ctx.user_uid)
-        return CodesReply(tuple(code_view(reader, code) for code in found), total)
+        return CodesReply(fitting(code_view(reader, code) for code in found), total)

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from syft.errors import AlreadyExists, InvalidInput, NotFound
+from syft.jobs.values import is_used
 from syft.model.dataset import AssetRecord, DatasetRecord
 from syft.model.message import Done, Message
 from syft.model.messages.datasets import (
@@ -21,7 +22,7 @@ from syft.model.object import ObjectKind, ObjectRecord
 from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.model.user import User
-from syft.node.context import Context, page
+from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.objects import take_value
 from syft.store.base import Contains
@@ -119,13 +120,14 @@ def get_dataset(ctx: Context, message: GetDataset) -> Message:
         elif message.name is not None:
             found = reader.find(DatasetRecord, name=message.name)
         else:
-            index = message.index or 0
-            place = index if index >= 0 else -1 - index
-            some = reader.select(DatasetRecord, limit=1, offset=place, newest_first=index < 0)
+            skip, newest_first = place(message.index)
+            some = reader.select(DatasetRecord, limit=1, offset=skip, newest_first=newest_first)
             found = some[0] if some else None
+        total = reader.count(DatasetRecord) if found is None else 0
     if found is None:
-        named = message.name if message.name is not None else message.uid or f"number {message.index}"
-        raise NotFound(f"There is no dataset {named!r}. `client.datasets` lists those there are.")
+        named = f"dataset '{message.name}'" if message.name is not None else "such dataset"
+        named = f"dataset number {message.index}" if message.index is not None else named
+        raise NotFound(f"There is no {named}; there are {total}. `client.datasets` lists them.")
     return DatasetReply(found)
 
 
@@ -136,7 +138,7 @@ def list_datasets(ctx: Context, message: ListDatasets) -> Message:
     conditions = [Contains("name", message.name)] if message.name else []
     with ctx.site.store.reading() as reader:
         found = reader.select(DatasetRecord, *conditions, limit=limit, offset=offset)
-        return DatasetsReply(tuple(found), reader.count(DatasetRecord, *conditions))
+        return DatasetsReply(fitting(found), reader.count(DatasetRecord, *conditions))
 
 
 @handles(DeleteDataset, needs=Capability.UPLOAD_DATA)
@@ -160,13 +162,5 @@ def delete_dataset(ctx: Context, message: DeleteDataset) -> Message:
                 tx.remove(ObjectRecord, record.uid)
         tx.remove(DatasetRecord, dataset.uid)
     for digest in digests:
-        ctx.site.blobs.remove(digest, unless=partial(_is_used, ctx, digest))
+        ctx.site.blobs.remove(digest, unless=partial(is_used, ctx.site.store, digest))
     return Done()
-
-
-def _is_used(ctx: Context, digest: str) -> bool:
-    with ctx.site.store.reading() as reader:
-        return bool(
-            reader.count(ObjectRecord, private_digest=digest)
-            or reader.count(ObjectRecord, mock_digest=digest)
-        )

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 from blake3 import blake3
 
-from syft.access.checks import can_read_log, can_see_job
+from syft.access.checks import can_read_log, can_read_value, can_see_job
 from syft.errors import (
     AuthorizationException,
     Denied,
@@ -21,6 +21,7 @@ from syft.errors import (
 from syft.jobs.machine import has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.sink import type_of_value
+from syft.jobs.values import let_go
 from syft.model.code import Code, Mode
 from syft.model.job import (
     BoundArgument,
@@ -45,15 +46,15 @@ from syft.model.messages.jobs import (
     KillJob,
     ListJobs,
 )
-from syft.model.object import ObjectRecord
+from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
-from syft.node.context import Context, page
+from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.codes import code_for
 from syft.node.services.objects import has_grant, take_value
-from syft.node.services.views import job_view, latest_request
+from syft.node.services.views import job_view, latest_request, some_of
 from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_complete
 from syft.policy.outputs import can_leave, check_can_leave
 from syft.store.base import Condition, OneOf, Reader
@@ -85,10 +86,13 @@ def call_code(ctx: Context, message: CallCode) -> Message:
         code = code_for(ctx, reader, message.code_uid, message.name)
         if code.owner_uid != ctx.caller.uid:
             raise NotFound(f"You have no function '{code.name}' here. Only its author calls a function.")
-        if reader.count(Job, requester_uid=ctx.user_uid, state=JobState.QUEUED) >= MAX_OPEN_JOBS:
-            raise TooManyAttempts(f"You have {MAX_OPEN_JOBS} jobs waiting. Wait until some have ended.")
+        open_states = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
+        if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= MAX_OPEN_JOBS:
+            raise TooManyAttempts(
+                f"You have {MAX_OPEN_JOBS} jobs waiting or running. Wait until some have ended."
+            )
         arguments = by_parameter(code.submission, message.arguments)
-        request = latest_request(reader, code)
+        request = request_for(reader, code)
         mode = _mode(ctx, code, request, arguments)
         if mode is Mode.PRIVATE and request is not None:
             bound = bind(code.submission, arguments)
@@ -136,19 +140,37 @@ def _queue(
 
 
 def _when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
-    """The job when it has ended, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`)."""
-    waiter = ctx.site.workers.waiter(job.uid)
+    """The job when it has ended, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`).
+
+    It does not wait where too many wait already: whoever asked asks again.
+    """
+    workers = ctx.site.workers
+    waiter = workers.waiter(job.uid)
     try:
         # Read after the waiter is there: a job that ended in between would never wake it.
         with ctx.site.store.reading() as reader:
             job = reader.get(Job, job.uid)
         if wait_s > 0 and not has_ended(job):
-            waiter.wait(min(wait_s, MAX_WAIT_S))
+            with workers.seat(ctx.user_uid) as free:
+                if free:
+                    waiter.wait(min(wait_s, MAX_WAIT_S))
             with ctx.site.store.reading() as reader:
                 job = reader.get(Job, job.uid)
     finally:
-        ctx.site.workers.forget(job.uid, waiter)
+        workers.forget(job.uid, waiter)
     return job
+
+
+def request_for(reader: Reader, code: Code) -> Request | None:
+    """The request that a call is under: the newest approval that lets something out, else the newest of any state.
+
+    Asking again for what is approved does not take the approval away.
+    """
+    approved = reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True)
+    for request in approved:
+        if can_leave(code.submission.output_policy, reader.count(Release, request_uid=request.uid)):
+            return request
+    return latest_request(reader, code)
 
 
 def _mode(
@@ -272,13 +294,13 @@ def _visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
 
 def _reply(ctx: Context, job: Job) -> Message:
     with ctx.site.store.reading() as reader:
-        may_read = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
-        if job.result_uid is not None and not may_read:
-            may_read = has_grant(reader, job.result_uid, ctx.caller.uid)
-        return JobReply(_view(ctx, reader, job, with_result=may_read))
+        return JobReply(_view(ctx, reader, job))
 
 
-def _view(ctx: Context, reader: Reader, job: Job, *, with_result: bool) -> JobView:
+def _view(ctx: Context, reader: Reader, job: Job) -> JobView:
+    result = reader.find(ObjectRecord, uid=job.result_uid) if job.result_uid else None
+    granted = result is not None and has_grant(reader, result.uid, ctx.caller.uid)
+    with_result = result is not None and can_read_value(ctx.caller, result, Face.PRIVATE, granted)
     with_log = can_read_log(ctx.caller, job, _owners(reader, job))
     return job_view(reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log)
 
@@ -294,9 +316,8 @@ def get_job(ctx: Context, message: GetJob) -> Message:
         if message.uid is not None:
             job = _visible_job(ctx, reader, message.uid)
         else:
-            index = message.index or 0
-            place = index if index >= 0 else -1 - index
-            found, _ = _visible_jobs(ctx, reader, [], 1, place, newest_first=index < 0)
+            skip, newest_first = place(message.index)
+            found = _visible_jobs(ctx, reader, [], 1, skip, newest_first=newest_first)
             if not found:
                 raise NotFound(_NOT_THERE)
             job = found[0]
@@ -313,15 +334,34 @@ def _visible_jobs(
     offset: int,
     *,
     newest_first: bool = False,
-) -> tuple[list[Job], int]:
-    if ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin:
-        every = reader.select(Job, *conditions, newest_first=newest_first)
-        seen = [job for job in every if can_see_job(ctx.caller, job, _owners(reader, job))]
-        return seen[offset : offset + limit], len(seen)
-    if not ctx.caller.is_admin:
-        conditions = [*conditions, OneOf("requester_uid", [ctx.user_uid])]
-    found = reader.select(Job, *conditions, limit=limit, offset=offset, newest_first=newest_first)
-    return found, reader.count(Job, *conditions)
+) -> list[Job]:
+    """A page of the jobs the caller may see."""
+
+    def every(limit: int, offset: int) -> list[Job]:
+        mine = _of_caller(ctx, conditions)
+        return reader.select(Job, *mine, limit=limit, offset=offset, newest_first=newest_first)
+
+    if _sees_some(ctx):
+        return some_of(every, lambda job: can_see_job(ctx.caller, job, _owners(reader, job)), limit, offset)
+    return every(limit, offset)
+
+
+def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
+    if _sees_some(ctx):
+        every = reader.select(Job, *conditions)
+        return sum(can_see_job(ctx.caller, job, _owners(reader, job)) for job in every)
+    return reader.count(Job, *_of_caller(ctx, conditions))
+
+
+def _sees_some(ctx: Context) -> bool:
+    """Whether the caller sees those jobs that ran on their data: neither only their own, nor all."""
+    return ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin
+
+
+def _of_caller(ctx: Context, conditions: list[Condition]) -> list[Condition]:
+    if ctx.caller.can(Capability.DECIDE_REQUESTS):
+        return conditions
+    return [*conditions, OneOf("requester_uid", [ctx.user_uid])]
 
 
 @handles(ListJobs, needs=Capability.RUN_CODE)
@@ -334,12 +374,9 @@ def list_jobs(ctx: Context, message: ListJobs) -> Message:
     if message.parent_uid is not None:
         conditions.append(OneOf("parent_uid", [message.parent_uid]))
     with ctx.site.store.reading() as reader:
-        found, total = _visible_jobs(ctx, reader, conditions, limit, offset)
-        views = []
-        for job in found:
-            own = ctx.caller.is_admin or job.requester_uid == ctx.caller.uid
-            views.append(_view(ctx, reader, job, with_result=own))
-    return JobsReply(tuple(views), total)
+        found = _visible_jobs(ctx, reader, conditions, limit, offset)
+        total = _count_visible(ctx, reader, conditions)
+        return JobsReply(fitting(_view(ctx, reader, job) for job in found), total)
 
 
 @handles(GetJobLog, needs=Capability.RUN_CODE)
@@ -380,6 +417,11 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
             tx.replace(job)
     if job.state is JobState.CANCELLED:
         site.workers.ended(job.uid)
-    else:
-        site.runs.cancel(job)
+        let_go(site.store, site.blobs, job)
+        return _reply(ctx, job)
+    site.runs.cancel(job)
+    with site.store.reading() as reader:
+        job = reader.get(Job, job.uid)
+    if has_ended(job):
+        site.runs.forget(job)
     return _reply(ctx, job)

@@ -24,10 +24,10 @@ from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import REQUEST_TRANSITIONS, Request, RequestState
 from syft.model.uid import UID
-from syft.node.context import Context, page
+from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.codes import keep_code
-from syft.node.services.views import known_owners, owners_of, request_view
+from syft.node.services.views import known_owners, owners_of, request_view, some_of
 from syft.policy.approval import approval_digest
 from syft.store.base import Condition, OneOf, Reader, Transaction
 
@@ -79,9 +79,8 @@ def get_request(ctx: Context, message: GetRequest) -> Message:
         if message.uid is not None:
             request = reader.find(Request, uid=message.uid)
         else:
-            index = message.index or 0
-            place = index if index >= 0 else -1 - index
-            found, _ = _visible(ctx, reader, None, 1, place, newest_first=index < 0)
+            skip, newest_first = place(message.index)
+            found = _visible(ctx, reader, [], 1, skip, newest_first=newest_first)
             request = found[0] if found else None
         if request is None or not _can_see(ctx, reader, request):
             raise NotFound(_NOT_THERE)
@@ -93,8 +92,10 @@ def list_requests(ctx: Context, message: ListRequests) -> Message:
     """A page of requests: a scientist's own, those on an owner's data, all for the administrator."""
     limit, offset = page(message.limit, message.offset)
     with ctx.site.store.reading() as reader:
-        found, total = _visible(ctx, reader, message.state, limit, offset)
-        return RequestsReply(tuple(request_view(reader, request) for request in found), total)
+        conditions: list[Condition] = [] if message.state is None else [OneOf("state", [message.state])]
+        found = _visible(ctx, reader, conditions, limit, offset)
+        total = _count_visible(ctx, reader, conditions)
+        return RequestsReply(fitting(request_view(reader, request) for request in found), total)
 
 
 def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
@@ -105,21 +106,38 @@ def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
 def _visible(
     ctx: Context,
     reader: Reader,
-    state: RequestState | None,
+    conditions: list[Condition],
     limit: int,
     offset: int,
     *,
     newest_first: bool = False,
-) -> tuple[list[Request], int]:
-    conditions: list[Condition] = [] if state is None else [OneOf("state", [state])]
-    if not ctx.caller.is_admin and not ctx.caller.can(Capability.DECIDE_REQUESTS):
-        conditions.append(OneOf("requester_uid", [ctx.user_uid]))
-    elif not ctx.caller.is_admin:
-        every = reader.select(Request, *conditions, newest_first=newest_first)
-        seen = [request for request in every if _can_see(ctx, reader, request)]
-        return seen[offset : offset + limit], len(seen)
-    found = reader.select(Request, *conditions, limit=limit, offset=offset, newest_first=newest_first)
-    return found, reader.count(Request, *conditions)
+) -> list[Request]:
+    """A page of the requests the caller may see."""
+
+    def every(limit: int, offset: int) -> list[Request]:
+        conditions_ = _of_caller(ctx, conditions)
+        return reader.select(Request, *conditions_, limit=limit, offset=offset, newest_first=newest_first)
+
+    if _sees_some(ctx):
+        return some_of(every, lambda request: _can_see(ctx, reader, request), limit, offset)
+    return every(limit, offset)
+
+
+def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
+    if _sees_some(ctx):
+        return sum(_can_see(ctx, reader, request) for request in reader.select(Request, *conditions))
+    return reader.count(Request, *_of_caller(ctx, conditions))
+
+
+def _sees_some(ctx: Context) -> bool:
+    """Whether the caller sees those requests that concern their data: neither only their own, nor all."""
+    return ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin
+
+
+def _of_caller(ctx: Context, conditions: list[Condition]) -> list[Condition]:
+    if ctx.caller.can(Capability.DECIDE_REQUESTS):
+        return conditions
+    return [*conditions, OneOf("requester_uid", [ctx.user_uid])]
 
 
 def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:

@@ -25,7 +25,7 @@ from syft.node.context import Context, page
 from syft.node.dispatch import handles
 from syft.node.passwords import hash_password
 from syft.node.services.session import LOCAL_ORIGINS, close_sessions, unseal_password
-from syft.store.base import Condition, Contains, OneOf, Transaction
+from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 
 # Kept beside the accounts so that a starting server need not spend a hash to find out.
 DEFAULT_PASSWORD_SETTING = "root_password_is_default"  # noqa: S105 - the name of a setting
@@ -120,6 +120,9 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     own = message.uid == ctx.caller.uid
     password_hash = None
     if message.sealed is not None:
+        # Asked before the work, and again in the transaction.
+        with site.store.reading() as reader:
+            _target(reader, ctx, message.uid, own=own)
         password = unseal_password(ctx, message.sealed)
         password_hash = hash_password(password)
     fields = ("email", "name", "role", "institution", "website", "mock_execution")
@@ -147,14 +150,12 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     return UserReply(user.view)
 
 
-def _target(tx: Transaction, ctx: Context, uid: UID, *, own: bool) -> User:
+def _target(tx: Reader, ctx: Context, uid: UID, *, own: bool) -> User:
     target = tx.find(User, uid=uid)
     if target is None:
         raise NotFound("There is no such user, or they are not yours to manage.")
     if not own:
         check_can_manage(ctx.caller, target)
-        if target.is_root and ctx.caller.uid != target.uid and not ctx.caller.is_admin:
-            raise NotFound("There is no such user, or they are not yours to manage.")
     return target
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, TypeVar
+
 import msgspec
 
 from syft.code.capture import review
-from syft.errors import InvalidInput, NotFound
+from syft.errors import InvalidCode, InvalidInput, NotFound
 from syft.jobs.nested import pin_nested
 from syft.model.code import Code
 from syft.model.job import Job, Release
@@ -75,6 +78,52 @@ def known_owners(reader: Reader, code: Code) -> tuple[UID, ...]:
     return tuple(dict.fromkeys(record.owner_uid for record in records if record is not None))
 
 
+class Findings:
+    """What a reviewer should look at in each code, read once: a listing must not parse every source again."""
+
+    _MOST = 4096
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str, ...]] = {}
+
+    def of(self, code: Code) -> tuple[str, ...]:
+        """The findings about a code, a sentence each."""
+        if code.digest not in self._known:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            try:
+                self._known[code.digest] = review(code.submission)
+            except InvalidCode as error:
+                # Kept by a node of another Python: shown all the same, so that it can be denied.
+                self._known[code.digest] = (f"The source cannot be read here: {error.public_message}",)
+        return self._known[code.digest]
+
+
+_findings = Findings()
+
+
+def some_of(
+    every: Callable[[int, int], list[R]], may_see: Callable[[R], bool], limit: int, offset: int
+) -> list[R]:
+    """Of all records, those somebody may see: `limit` of them after the first `offset`, read a page at a time.
+
+    Args:
+        every: the records of a page, by its limit and offset.
+        may_see: whether one counts.
+        limit: how many to find.
+        offset: how many to leave out first.
+    """
+    seen: list[R] = []
+    at = 0
+    while len(seen) < offset + limit:
+        some = every(_PAGE, at)
+        seen += [record for record in some if may_see(record)]
+        at += len(some)
+        if len(some) < _PAGE:
+            break
+    return seen[offset : offset + limit]
+
+
 def latest_request(reader: Reader, code: Code) -> Request | None:
     """The newest request about that code."""
     found = reader.select(Request, code_uid=code.uid, limit=1, newest_first=True)
@@ -92,7 +141,7 @@ def code_view(reader: Reader, code: Code) -> CodeView:
         submission=code.submission,
         status=request.state if request else None,
         status_reason=request.decision_reason if request else "",
-        findings=review(code.submission),
+        findings=_findings.of(code),
         created_at=code.created_at,
     )
 
@@ -116,6 +165,8 @@ def request_view(reader: Reader, request: Request) -> RequestView:
     )
 
 
+R = TypeVar("R")
+_PAGE: Final = 200
 # What a private run says of its progress reaches its requester in tenths: numbers could be values.
 PROGRESS_STEPS = 10
 
