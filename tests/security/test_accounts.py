@@ -309,3 +309,13 @@ def test_no_file_of_the_node_holds_a_password(site: Cast) -> None:
         assert PASSWORD.encode() not in data
         assert b"changethis" not in data
     assert refused(site.admin, users.ListUsers())[0] == "ok"
+
+
+def test_an_owner_does_not_become_a_scientist(site: Cast) -> None:
+    """THREATS 2.1, 1.4: with a scientist's password an owner would read what other owners released to them."""
+    uid = account_of(site.other_scientist)
+    for change in ({"sealed": site.owner.sealed("taken over")}, {"email": "mine@x.org"}):
+        assert refused(site.owner, users.UpdateUser(uid, **change))[0] == "authorization"
+    assert refused(site.owner, users.UpdateUser(uid, mock_execution=False))[0] == "ok"
+    assert refused(site.admin, users.UpdateUser(uid, name="Renamed"))[0] == "ok"
+    assert refused(site.other_scientist, users.UpdateUser(uid, email="other_scientist@site.org"))[0] == "ok"

@@ -8,13 +8,14 @@ from typing import Any, Final, TypeVar
 
 from syft.client.assets import Dataset
 from syft.client.code import Codes
-from syft.client.datasets import Datasets, upload_dataset
+from syft.client.datasets import Datasets
 from syft.client.events import Events
 from syft.client.jobs import Jobs
-from syft.client.present import Card, Shown, SyftSuccess, Text, say
+from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
 from syft.client.session import Session
 from syft.client.settings import ServerSettings
+from syft.client.upload import upload_dataset
 from syft.client.users import Users, UserView, check_same
 from syft.errors import AuthenticationError, SyftException
 from syft.model.identity import Identity
@@ -28,6 +29,8 @@ from syft.transport.base import Route
 
 M = TypeVar("M", bound=Message)
 
+# As long as a node's own name may be (`server/open_node`).
+_MAX_NAME: Final = 100
 _CHANGE_IT: Final = (
     "You are using a default password. Please change the password using "
     "`[your_client].account.set_password([new_password])`."
@@ -107,9 +110,10 @@ class Client(Shown):
             )
         )
         # The two lines differ in a hyphen, as people know them.
-        side = self.metadata.side_type.capitalize()
-        kind = self.metadata.kind.capitalize()
-        say(f"Logged into <{self.name}: {side} side {kind}> as <{reply.account.email}>")
+        node = f"{self._shown_name}: {cell(self.metadata.side_type).capitalize()} side"
+        say(
+            f"Logged into <{node} {cell(self.metadata.kind).capitalize()}> as <{cell(reply.account.email, 300)}>"
+        )
         if reply.default_password:
             say(_CHANGE_IT)
         return client
@@ -117,9 +121,8 @@ class Client(Shown):
     def login_as_guest(self) -> Client:
         """A client for nobody in particular, with a fresh key."""
         info = self.session.info
-        say(
-            f"Logged into <{info.name}: {info.side_type.capitalize()}-side {info.kind.capitalize()}> as GUEST"
-        )
+        node = f"{self._shown_name}: {cell(info.side_type).capitalize()}-side"
+        say(f"Logged into <{node} {cell(info.kind).capitalize()}> as GUEST")
         return Client.guest(self.session.route, info)
 
     def register(
@@ -167,7 +170,7 @@ class Client(Shown):
             with contextlib.suppress(AuthenticationError):  # it has expired: the node forgot it already
                 self.ask(LogOut(), Done)
         self.session.end()
-        return SyftSuccess(f"Logged out of '{self.name}'.")
+        return SyftSuccess(f"Logged out of '{self._shown_name}'.")
 
     def refresh(self) -> None:
         """Read anew what the node says of itself and of your account."""
@@ -178,7 +181,7 @@ class Client(Shown):
     def _same_node(self, info: NodeInfo) -> NodeInfo:
         """What the node says, but for its key and UID: to those the client holds it from the first word on."""
         if (info.uid, info.verify_key) != (self.id, self.session.info.verify_key):
-            raise AuthenticationError(f"'{self.name}' is another node now. Connect to it anew.")
+            raise AuthenticationError(f"'{self._shown_name}' is another node now. Connect to it anew.")
         return info
 
     # --- who and where
@@ -319,7 +322,12 @@ class Client(Shown):
     # --- shown
 
     def __repr__(self) -> str:
-        return f"<DatasiteClient: {self.name}>"
+        return f"<DatasiteClient: {self._shown_name}>"
+
+    @property
+    def _shown_name(self) -> str:
+        """The node's name where nothing cleans it later: on one line, and nothing but text."""
+        return cell(self.name, _MAX_NAME)
 
     def _card(self) -> Card:
         if not self.metadata.isolation:  # a node that has just started does not know it yet
@@ -338,7 +346,7 @@ class Client(Shown):
         ]
         commands = [f"{call} - {what}" for least, call, what in _COMMANDS if self._has_use_for(least, call)]
         return Card(
-            f"Welcome to {self.name}",
+            f"Welcome to {self._shown_name}",
             [fact for fact in facts if fact[1]],
             [("Commands to Get Started", Text("\n".join(commands)))],
         )

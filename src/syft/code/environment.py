@@ -19,5 +19,5 @@ def environment_digest() -> str:
     packages = sorted(
         {f"{dist.metadata['Name']}=={dist.version}".lower() for dist in distributions() if dist.metadata}
     )
-    lines = [sys.implementation.cache_tag or "", platform.machine(), *packages]
+    lines = [sys.implementation.name, platform.python_version(), platform.machine(), *packages]
     return blake3("\n".join(lines).encode()).hexdigest()

@@ -189,7 +189,7 @@ class Node:
         except SyftException as error:
             answer = Attached(refusal(error), b"")
         except Exception as error:
-            # One of the four places that catch everything: nothing of a fault of ours reaches a stranger.
+            # Nothing of a fault of ours reaches a stranger.
             fault = InternalError(
                 f"Something unexpected happened on the node (error {sealed.header.uid.short()}). Tell its operator."
             )

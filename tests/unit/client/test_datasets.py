@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from syft.client import datasets
+from syft.client import datasets, upload
 from syft.client.assets import ActionObject, Asset, Dataset
 from syft.client.client import Client
 from syft.client.datasets import AssetView
@@ -115,7 +115,7 @@ def test_names_are_unique_and_nothing_is_lost(admin: Client, monkeypatch: pytest
         put_up(admin, "Twice", 3, 4)
     assert admin.datasets["Twice"].assets[0].data == 1
     # A long upload is not begun when the name is taken.
-    monkeypatch.setattr(datasets, "upload", lambda *_, **__: pytest.fail("it was begun"))
+    monkeypatch.setattr(upload, "upload", lambda *_, **__: pytest.fail("it was begun"))
     with pytest.raises(AlreadyExists):
         put_up(admin, "Twice", np.zeros(1_000_000), np.zeros(1))
 

@@ -216,6 +216,7 @@ def test_misuse_is_explained(body: str, error: str) -> None:
 
 def test_progress_is_told_at_the_beginning_and_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "PROGRESS_EVERY_S", 1000)
+    monkeypatch.setattr(child, "PROGRESS_BURST", 0)
     source = """
 def f(datasite):
     datasite.init_progress(3)

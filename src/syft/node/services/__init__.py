@@ -1,5 +1,27 @@
 """This package is what a node does about each kind of message, an area a module; importing it fills the table."""
 
-from syft.node.services import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.node.services import (
+    calls,
+    codes,
+    datasets,
+    events,
+    jobs,
+    objects,
+    requests,
+    session,
+    settings,
+    users,
+)
 
-__all__ = ["codes", "datasets", "events", "jobs", "objects", "requests", "session", "settings", "users"]
+__all__ = [
+    "calls",
+    "codes",
+    "datasets",
+    "events",
+    "jobs",
+    "objects",
+    "requests",
+    "session",
+    "settings",
+    "users",
+]

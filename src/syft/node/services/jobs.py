@@ -1,42 +1,22 @@
-"""This module takes calls of code: decides what they may see, queues them, and tells how they went."""
+"""This module tells how runs went, shows what they printed to those who may see it, and stops them."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from functools import partial
-
-import msgspec
-from blake3 import blake3
-
 from syft.access.checks import can_read_log, can_read_value, can_see_job
 from syft.errors import (
-    AuthorizationException,
-    Denied,
-    InvalidInput,
     InvalidState,
-    NotApproved,
     NotFound,
-    TooManyAttempts,
 )
 from syft.jobs.machine import has_ended, move
-from syft.jobs.nested import check_all_found, pin_nested
-from syft.jobs.sink import type_of_value
 from syft.jobs.values import let_go
-from syft.model.code import Code, Mode
 from syft.model.job import (
-    BoundArgument,
     Job,
     JobLog,
     JobState,
     ObjectArgument,
-    Release,
-    StoredArgument,
-    ValueArgument,
 )
 from syft.model.message import Message
-from syft.model.messages.datasets import NewValue
 from syft.model.messages.jobs import (
-    CallCode,
     GetJob,
     GetJobLog,
     JobLogReply,
@@ -48,98 +28,19 @@ from syft.model.messages.jobs import (
 )
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Capability
-from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
-from syft.node.services.codes import code_for
-from syft.node.services.objects import has_grant, take_value
-from syft.node.services.views import job_view, latest_request, some_of
-from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_complete
-from syft.policy.outputs import can_leave, check_can_leave
+from syft.node.services.objects import has_grant
+from syft.node.services.views import job_view, some_of
 from syft.store.base import Condition, OneOf, Reader
 
 # An answer waits at most this long for a job; the client asks again. Shorter than any proxy's patience.
 MAX_WAIT_S = 25.0
-# What one account may have waiting or running at once.
-MAX_OPEN_JOBS = 200
 _NOT_THERE = "There is no such job, or it is not yours to see."
 
 
-@handles(CallCode, needs=Capability.RUN_CODE)
-def call_code(ctx: Context, message: CallCode) -> Message:
-    """Queue a run, and wait for its end as long as the caller wants and an answer may.
-
-    On private objects it takes an approval; on the caller's own values it takes the owner's leave to run on
-    mocks. A call that is used up but was made on the same inputs before answers with that earlier job.
-
-    Raises:
-        NotFound: no such code for the caller.
-        NotApproved: it was not approved.
-        Denied: it was denied; the text has the reason.
-        PolicyExhausted: it was used as often as approved, on other inputs.
-        AuthorizationException: a run on mock values without leave.
-        InvalidInput: arguments that the function or its policy does not take.
-    """
-    site = ctx.site
-    with site.store.reading() as reader:
-        code = code_for(ctx, reader, message.code_uid, message.name)
-        if code.owner_uid != ctx.caller.uid:
-            raise NotFound(f"You have no function '{code.name}' here. Only its author calls a function.")
-        open_states = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
-        if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= MAX_OPEN_JOBS:
-            raise TooManyAttempts(
-                f"You have {MAX_OPEN_JOBS} jobs waiting or running. Wait until some have ended."
-            )
-        arguments = by_parameter(code.submission, message.arguments)
-        request = request_for(reader, code)
-        mode = _mode(ctx, code, request, arguments)
-        if mode is Mode.PRIVATE and request is not None:
-            bound = bind(code.submission, arguments)
-        else:
-            check_complete(code.submission, arguments)
-            _, missing = pin_nested(reader, code)
-            check_all_found(code, missing)
-            bound = arguments
-    try:
-        with ExitStack() as landing:
-            stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
-            key = inputs_key(stored)
-            if mode is Mode.PRIVATE and request is not None:
-                check_bound(code.submission, stored, partial(type_of_value, site.blobs))
-                _check_new(ctx, code, request, key)
-            job = _queue(ctx, code, request, mode, stored, key)
-    except _AnsweredBefore as before:
-        return _reply(ctx, before.job)
-    site.workers.notify()
-    return _reply(ctx, _when_ended(ctx, job, message.wait_s))
-
-
-def _queue(
-    ctx: Context,
-    code: Code,
-    request: Request | None,
-    mode: Mode,
-    stored: dict[str, BoundArgument],
-    key: str,
-) -> Job:
-    job = Job(
-        uid=UID(),
-        code_uid=code.uid,
-        code_name=code.name,
-        requester_uid=ctx.user_uid,
-        request_uid=request.uid if mode is Mode.PRIVATE and request else None,
-        mode=mode,
-        arguments=stored,
-        inputs_key=key,
-        created_at=ctx.now,
-    )
-    with ctx.site.store.writing(ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)) as tx:
-        tx.add(job)
-    return job
-
-
-def _when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
+def when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
     """The job when it has ended, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`).
 
     It does not wait where too many wait already: whoever asked asks again.
@@ -159,111 +60,6 @@ def _when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
     finally:
         workers.forget(job.uid, waiter)
     return job
-
-
-def request_for(reader: Reader, code: Code) -> Request | None:
-    """The request that a call is under: the newest approval that lets something out, else the newest of any state.
-
-    Asking again for what is approved does not take the approval away.
-    """
-    approved = reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True)
-    for request in approved:
-        if can_leave(code.submission.output_policy, reader.count(Release, request_uid=request.uid)):
-            return request
-    return latest_request(reader, code)
-
-
-def _mode(
-    ctx: Context,
-    code: Code,
-    request: Request | None,
-    arguments: dict[str, ObjectArgument | ValueArgument],
-) -> Mode:
-    """Whether a call is for the real data or a try on mock values, and whether it may be made at all.
-
-    Objects of the node are never taken for mocks, nor values for objects: what the caller named decides.
-    """
-    on_objects = any(isinstance(argument, ObjectArgument) for argument in arguments.values())
-    approved = request is not None and request.state is RequestState.APPROVED
-    if approved and (on_objects or can_bind(code.submission, arguments)):
-        return Mode.PRIVATE
-    if on_objects:
-        raise _not_approved(code, request)
-    if ctx.caller.user is not None and (ctx.caller.user.mock_execution or ctx.caller.is_admin):
-        return Mode.MOCK
-    if not arguments and not code.submission.parameters:
-        raise _not_approved(code, request)
-    raise AuthorizationException(
-        "You do not have the permissions for mock execution. Ask the data owner for it "
-        "(`client.users[...].allow_mock_execution()`), or test here by calling the function itself."
-    )
-
-
-def _not_approved(code: Code, request: Request | None) -> InvalidState:
-    try_it = (
-        "Meanwhile try it on the mock: pass `asset.mock` in place of the asset, or call the function itself."
-    )
-    if request is None:
-        return NotApproved(
-            f"'{code.name}' was submitted, but nobody was asked to approve it. "
-            f"Ask with `client.code.request_code_execution({code.name})`. {try_it}"
-        )
-    if request.state is RequestState.PENDING:
-        return NotApproved(f"Your code is waiting for approval ('{code.name}' is PENDING). {try_it}")
-    if request.state is RequestState.WITHDRAWN:
-        return NotApproved(f"You withdrew the request for '{code.name}'. Make a new one. {try_it}")
-    word = "denied" if request.state is RequestState.REJECTED else "revoked"
-    return Denied(f"Your code cannot be run: it was {word}. Reason: {request.decision_reason}")
-
-
-def _stored(
-    ctx: Context, landing: ExitStack, name: str, argument: ObjectArgument | ValueArgument
-) -> BoundArgument:
-    if isinstance(argument, ObjectArgument):
-        return argument
-    if argument.value is None and argument.upload_uid is None:
-        raise InvalidInput(f"The value for '{name}' is missing.")
-    value = NewValue(type_name="", inline=argument.value, upload_uid=argument.upload_uid)
-    return StoredArgument(take_value(ctx, landing, value))
-
-
-def inputs_key(arguments: dict[str, BoundArgument]) -> str:
-    """The digest of what a run is on: the same objects and the same values have the same key."""
-    lines = [
-        f"{name}={argument.object_uid.hex if isinstance(argument, ObjectArgument) else argument.value.digest}"
-        for name, argument in sorted(arguments.items())
-    ]
-    return blake3("\n".join(lines).encode()).hexdigest()
-
-
-class _AnsweredBefore(Exception):
-    """The result is there already; raising it lets go of what the call brought along."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__()
-        self.job = job
-
-
-def _check_new(ctx: Context, code: Code, request: Request, key: str) -> None:
-    """Raise unless the approval lets one more result out.
-
-    Raises:
-        _AnsweredBefore: it is used up, and one of its results was computed on these very inputs.
-        PolicyExhausted: it is used up, by other inputs.
-    """
-    policy = code.submission.output_policy
-    with ctx.site.store.reading() as reader:
-        released = reader.count(Release, request_uid=request.uid)
-        if can_leave(policy, released):
-            return
-        earlier = reader.find(Release, request_uid=request.uid, inputs_key=key)
-        job = reader.find(Job, uid=earlier.job_uid) if earlier else None
-        there = earlier is not None and reader.find(ObjectRecord, uid=earlier.result_uid) is not None
-    if job is None or not there:
-        check_can_leave(policy, released, code.name)
-        return
-    note = "This is the earlier result on the same inputs: the output policy lets no further one out."
-    raise _AnsweredBefore(msgspec.structs.replace(job, note=note))
 
 
 def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:
@@ -292,7 +88,8 @@ def _visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
     return job
 
 
-def _reply(ctx: Context, job: Job) -> Message:
+def reply(ctx: Context, job: Job) -> Message:
+    """A job as its caller may see it."""
     with ctx.site.store.reading() as reader:
         return JobReply(_view(ctx, reader, job))
 
@@ -322,8 +119,8 @@ def get_job(ctx: Context, message: GetJob) -> Message:
                 raise NotFound(_NOT_THERE)
             job = found[0]
     if message.wait_s > 0 and not has_ended(job):
-        job = _when_ended(ctx, job, message.wait_s)
-    return _reply(ctx, job)
+        job = when_ended(ctx, job, message.wait_s)
+    return reply(ctx, job)
 
 
 def _visible_jobs(
@@ -418,10 +215,10 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
     if job.state is JobState.CANCELLED:
         site.workers.ended(job.uid)
         let_go(site.store, site.blobs, job)
-        return _reply(ctx, job)
+        return reply(ctx, job)
     site.runs.cancel(job)
     with site.store.reading() as reader:
         job = reader.get(Job, job.uid)
     if has_ended(job):
         site.runs.forget(job)
-    return _reply(ctx, job)
+    return reply(ctx, job)

@@ -131,6 +131,9 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     with site.store.writing(ctx.event("user.updated", message.uid, fields=detail)) as tx:
         target = _target(tx, ctx, message.uid, own=own)
         _check_role_change(ctx, tx, target, message.role, own=own)
+        if not own and not ctx.caller.is_admin and (message.sealed is not None or message.email is not None):
+            # With a new password or e-mail an owner could log in as a scientist, and read what others released to them.
+            raise AuthorizationException("Only an administrator sets another's password or e-mail.")
         if message.mock_execution is not None and not ctx.caller.can(Capability.MANAGE_USERS):
             raise AuthorizationException("Only those who manage users can allow mock execution.")
         new = {name: getattr(message, name) for name in changed}
