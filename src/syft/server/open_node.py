@@ -5,18 +5,23 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from syft.config import Settings
-from syft.errors import InvalidInput
+from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
 from syft.node.keyfile import load_or_make
 from syft.node.node import Node
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
-from syft.store.sql import open_store
+from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
+from syft.store.sql import DATABASE_NAME, open_store
 
 KINDS = ("datasite", "gateway", "enclave")
 SIDES = ("high", "low")
+KEY_NAME: Final = "node.key"
+# A folder with one of these in it is a node's.
+_MARKS: Final = (KEY_NAME, DATABASE_NAME, LOCK_NAME)
+_OR_RESET: Final = "or start with reset=True (--reset) to throw it away."
 
 
 def folder_of(settings: Settings, name: str) -> Path:
@@ -53,8 +58,10 @@ def open_node(
         kind: "datasite", ...
         side_type: "high" or "low".
     Raises:
-        StorageError: another process has it open.
+        InvalidInput: no such kind or side, or not a name for a folder.
+        StorageError: another process has it open; its key is missing; or what is in it is damaged.
         NewerDatabase: a later version wrote it.
+        StorageFull: there is no room.
     """
     if kind not in KINDS:
         raise InvalidInput(f"A server is one of {', '.join(KINDS)}, not '{kind}'.")
@@ -63,10 +70,23 @@ def open_node(
     folder = folder_of(settings, name)
     if reset:
         throw_away(folder, settings)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    identity = load_or_make(folder / "node.key")
+    _make_folder(folder)
+    # A node that runs says so first: what is in its folder is its own affair.
+    DirectoryLock(folder).release()
+    if (folder / DATABASE_NAME).exists() and not (folder / KEY_NAME).exists():
+        # A new key would open nothing, and stand where the right one belongs.
+        raise StorageError(
+            f"The node's key, {folder / KEY_NAME}, is missing. Put it back from your backup, {_OR_RESET}"
+        )
+    identity = load_or_make(folder / KEY_NAME)
     durability = cast(Literal["full", "normal"], settings.durability)
-    store = open_store(folder, sign=identity.sign, durability=durability)
+    try:
+        store = open_store(folder, sign=identity.sign, durability=durability)
+    except StorageError as error:
+        if not _is_of_content(error):
+            raise
+        text = f"{error.public_message.rstrip('.')}, {_OR_RESET}"
+        raise type(error)(text, error.private_message) from error
     try:
         blobs = Blobs(folder / "blobs")
         return Node(
@@ -85,16 +105,52 @@ def open_node(
 
 
 def throw_away(folder: Path, settings: Settings) -> None:
-    """Remove a node's folder, if no process has it open.
+    """Remove a node's folder, if no process has it open. Nothing in it is read, so nothing in it can refuse.
+
+    Args:
+        folder: left alone unless it has a node's key, database or lock in it.
+        settings: where nodes live.
+    Raises:
+        StorageError: a process has it open, or the disk refuses.
+    """
+    with disk_errors():
+        if not any((folder / name).exists() for name in _MARKS):
+            return
+        # A running server's data is not pulled out from under it.
+        lock = DirectoryLock(folder)
+        try:
+            # First out of the way, at one stroke: what is half removed is not found as a node.
+            doomed = Path(tempfile.mkdtemp(prefix=".removed-", dir=settings.home))
+            folder.rename(doomed / folder.name)
+            shutil.rmtree(doomed)
+        finally:
+            lock.release()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a node's folder where it is missing.
 
     Raises:
-        StorageError: a process has.
+        StorageError: it cannot be.
+        StorageFull: there is no room for it.
     """
-    if not (folder / "node.key").exists():
-        return
-    identity = load_or_make(folder / "node.key")
-    # Opening it takes the lock: a running server's data is not pulled out from under it.
-    open_store(folder, sign=identity.sign).close()
-    doomed = Path(tempfile.mkdtemp(prefix=".removed-", dir=settings.home))
-    folder.rename(doomed / folder.name)
-    shutil.rmtree(doomed)
+    try:
+        with disk_errors():
+            make_private(folder)
+    except StorageFull:
+        raise
+    except StorageError as error:
+        raise StorageError(
+            f"The node's folder, {folder}, cannot be made. Set SYFT_HOME to a folder that is yours.",
+            error.private_message,
+        ) from error
+
+
+def _is_of_content(error: StorageError) -> bool:
+    """Whether it is what the folder holds that is wrong; not the disk, or that another program holds it."""
+    # The store's own judgements have no cause; the database's come with its name for what is wrong.
+    return (
+        isinstance(error, NewerDatabase)
+        or (error.__cause__ is None and not isinstance(error, StorageFull))
+        or error.private_message.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    )
