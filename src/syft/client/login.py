@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from syft.client.client import Client
-from syft.client.present import SyftSuccess
+from syft.client.present import SyftSuccess, cell
 from syft.errors import InvalidInput
 from syft.transport.base import Route
 from syft.transport.http import HttpRoute
@@ -102,8 +102,9 @@ def login(
         NodeUnreachable: nobody answers there.
     """
     guest = connect(url, port, route=route)
-    secret = getpass.getpass(f"Password for {email} at {guest.name}: ") if password is None else password
-    return guest.login(email, secret)
+    if password is None:
+        password = getpass.getpass(f"Password for {email} at {cell(guest.name)}: ")
+    return guest.login(email, password)
 
 
 def login_as_guest(

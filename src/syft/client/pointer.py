@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from syft.client.objects import fetch
 from syft.client.present import Block, Card, Shown, Text, Value, size
 from syft.client.session import Session
-from syft.errors import InvalidInput
+from syft.errors import InvalidInput, SyftException
 from syft.model.object import Face, ValueRef
 from syft.model.uid import UID
 from syft.wire import codec
@@ -33,6 +33,7 @@ class Pointer(Shown):
         ref: what is known of the value without fetching it, and its bytes where they are few.
         value: the value itself, where it is here.
         face: which of the object's values is meant.
+        note: how the value came about, shown beside it.
     """
 
     def __init__(
@@ -43,17 +44,24 @@ class Pointer(Shown):
         ref: ValueRef | None = None,
         value: Any = _NOT_HERE,
         face: Face = Face.PRIVATE,
+        note: str = "",
     ) -> None:
         self.id = uid
         self._session = session
         self._ref = ref
         self._value = value
         self._face = face
+        self._note = note
 
     @classmethod
-    def to_value(cls, value: Any) -> Pointer:
-        """A pointer to a value that is here."""
-        return cls(UID(), value=value)
+    def to_value(cls, value: Any, *, note: str = "") -> Pointer:
+        """A pointer to a value that is here.
+
+        Args:
+            value: any.
+            note: how it came about, shown beside it.
+        """
+        return cls(UID(), value=value, note=note)
 
     @property
     def is_here(self) -> bool:
@@ -86,9 +94,15 @@ class Pointer(Shown):
 
     def _card(self) -> Card:
         if self.is_here:
-            block: Block = Value(self.get())
+            block = self._shown()
         elif self._ref is not None:
             block = Text(f"{self._ref.type_name}, {size(self._ref.size)}; `.get()` fetches it")
         else:
             block = Text(f"{self.id}; `.get()` fetches it, where you may have it")
-        return Card("Pointer", [], [("", block)])
+        return Card(f"Pointer ({self._note})" if self._note else "Pointer", [], [("", block)])
+
+    def _shown(self) -> Block:
+        try:
+            return Value(self.get())
+        except SyftException as error:  # showing must not raise
+            return Text(f"a value that cannot be read here: {error.public_message}")

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import html
 import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from types import TracebackType
 from typing import Any, ClassVar, Final
 
 from syft.code.review import is_invisible
+from syft.errors import SyftException
 
 MAX_ROWS: Final = 50
 MAX_CELL: Final = 60
@@ -372,10 +376,60 @@ def say(what: Notice | str, end: str = "\n") -> None:
         print(clean(what), end=end)
 
 
+def _shell() -> Any:
+    """The IPython that runs here, or None. It is asked only where somebody has loaded it."""
+    ask = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return ask() if ask is not None else None
+
+
 def _notebook_display() -> Any:
-    """What shows rich content here, or None at a plain prompt. IPython is asked only where it is running."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
+    """What shows rich content here, or None at a plain prompt."""
+    shell = _shell()
     if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
         return None
     return sys.modules["IPython.display"].display
+
+
+# Errors in a notebook
+
+_OURS: Final = str(Path(__file__).parent.parent) + "/"
+
+
+def own_line(trace: TracebackType | None) -> str:
+    """The last line of a person's own before the library's: where it is, and what it says."""
+    frames = traceback.extract_tb(trace)
+    first = next((at for at, one in enumerate(frames) if one.filename.startswith(_OURS)), len(frames))
+    if first == 0:
+        return ""
+    frame = frames[first - 1]
+    return f"line {frame.lineno}: {frame.line}" if frame.line else f"line {frame.lineno}"
+
+
+def box_errors(shell: Any) -> None:
+    """Have a notebook show an error of ours as a box with the person's own line, not as a page of our lines.
+
+    `%tb` still shows all of it. A handler that somebody else has put there stays.
+
+    Args:
+        shell: IPython's; None where there is none.
+    """
+    if shell is None or getattr(shell, "custom_exceptions", None):
+        return
+
+    def show(
+        _shell: Any, kind: type[BaseException], error: BaseException, trace: Any, tb_offset: int | None = None
+    ) -> None:
+        sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace  # what `%tb` and `%debug` read
+        place = own_line(trace)
+        text = f"{kind.__name__}: {error}" + (f"\n  {place}" if place else "")
+        box = SyftError(text)
+        display = _notebook_display()
+        if display is not None:
+            display(box)
+        else:
+            print(box)
+
+    shell.set_custom_exc((SyftException,), show)
+
+
+box_errors(_shell())

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from syft.client.present import Card, Shown, SyftSuccess, Text
+import msgspec
+
+from syft.client.present import Card, Shown, SyftSuccess, Text, when
 from syft.client.session import Session
 from syft.errors import SyftException
 from syft.model.messages.settings import GetSettings, SettingsReply, UpdateSettings
 from syft.model.settings import NodeSettings
+
+
+class SettingsView(Shown, NodeSettings, frozen=True, kw_only=True):
+    """The settings of a node, as they were when it was asked."""
+
+    def _card(self) -> Card:
+        return Card("Settings", _facts(self))
 
 
 class ServerSettings(Shown):
@@ -19,9 +28,10 @@ class ServerSettings(Shown):
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def get(self) -> NodeSettings:
+    def get(self) -> SettingsView:
         """The settings as they are now."""
-        return self._session.ask(GetSettings(), SettingsReply).settings
+        now = self._session.ask(GetSettings(), SettingsReply).settings
+        return SettingsView(**msgspec.structs.asdict(now))
 
     def update(
         self,
@@ -68,11 +78,17 @@ class ServerSettings(Shown):
             [
                 ("Id", info.uid.hex),
                 ("Name", info.name),
-                ("Organization", settings.organization),
-                ("Description", settings.description),
-                ("Deployed on", info.deployed_at.strftime("%Y-%m-%d %H:%M:%S")),
-                ("Signup enabled", settings.signup_enabled),
-                ("Admin email", settings.admin_email),
-                ("Enable guest sessions", settings.guest_sessions),
+                ("Deployed on", when(info.deployed_at)),
+                *_facts(settings),
             ],
         )
+
+
+def _facts(settings: NodeSettings) -> list[tuple[str, object]]:
+    return [
+        ("Organization", settings.organization),
+        ("Description", settings.description),
+        ("Signup enabled", settings.signup_enabled),
+        ("Admin email", settings.admin_email),
+        ("Enable guest sessions", settings.guest_sessions),
+    ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+
+import msgspec
 import pytest
 
 from syft.client.client import Client
-from syft.client.login import connect
+from syft.client.login import connect, login
 from syft.client.present import SyftSuccess
 from syft.errors import AuthorizationException
 from syft.model.messages.session import GetNodeInfo, NodeInfoReply
 from syft.model.permission import Role
+from syft.model.settings import NodeInfo
 from syft.transport.memory import MemoryRoute
 
 
@@ -91,7 +95,10 @@ def test_settings(admin: Client, scientist: Client, route: MemoryRoute) -> None:
     assert admin.settings.allow_guest_signup(enable=True) == SyftSuccessIs(
         "Registration feature successfully enabled"
     )
-    assert admin.settings.get().signup_enabled
+    now = admin.settings.get()
+    assert now.signup_enabled
+    assert repr(now).startswith("Settings\nOrganization: ")
+    assert "<b>Signup enabled:</b> True" in now._repr_html_()
     assert "Signup enabled: True" in repr(admin.settings)
     with pytest.raises(AuthorizationException):
         scientist.settings.allow_guest_signup(enable=True)
@@ -127,3 +134,30 @@ def test_events(admin: Client, scientist: Client) -> None:
     assert repr(admin.events).startswith("Event List\nTotal: ")
     with pytest.raises(AuthorizationException):
         scientist.events[0]
+
+
+class NamedByAnEnemy(MemoryRoute):
+    """A way to a node that says of itself what would do something to a terminal."""
+
+    said = "x\x1b[2J\u202e\nLogged into <bank>"
+
+    def describe(self) -> NodeInfo:
+        return msgspec.structs.replace(
+            super().describe(), name=self.said, side_type=self.said, kind=self.said
+        )
+
+
+def test_a_nodes_name_is_one_line_of_text(
+    admin: Client, route: MemoryRoute, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: asked.append(prompt) or "changethis")
+    client = login("info@openmined.org", route=NamedByAnEnemy(route._node))
+    lines = capsys.readouterr().out.splitlines()
+    client.login_as_guest()
+    lines += capsys.readouterr().out.splitlines()
+    assert [line.partition(" <")[0] for line in lines if "<" in line] == ["Logged into"] * 2
+    texts = [*lines, *asked, repr(client), repr(client.logout()), client._repr_html_()]
+    assert [text for text in texts if "\x1b" in text or "\u202e" in text] == []
+    assert [text for text in texts[:-1] if "\n" in text] == []
+    assert client.name == NamedByAnEnemy.said

@@ -43,8 +43,8 @@ def test_the_guides_line(capsys: pytest.CaptureFixture[str]) -> None:
         return 10
 
     assert capsys.readouterr().out == (
-        "Syft function 'example' successfully created. To add a code request, please create a project using "
-        "`project = syft.Project(...)`, then use command `project.create_code_request`.\n"
+        "Syft function 'example' successfully created. To ask for its approval, use "
+        "`client.code.request_code_execution(example)`.\n"
     )
     assert isinstance(example, SyftFunction)
     assert example.name == example.func_name == example.__name__ == "example"
@@ -66,7 +66,7 @@ def test_without_brackets() -> None:
     assert list(example.signature.parameters) == ["x"]
 
 
-def test_options_arrive(asset: AssetView) -> None:
+def test_options_arrive(asset: AssetView, capsys: pytest.CaptureFixture[str]) -> None:
     @syft_function_single_use(data=asset, share_results_with_owners=True, worker_pool_name="large")
     def example(data: Any) -> Any:
         return data
@@ -76,11 +76,13 @@ def test_options_arrive(asset: AssetView) -> None:
     assert submission.output_policy.limit == 1
     assert submission.share_results_with_owners
     assert submission.pool == "large"
+    assert "this version has one pool; 'large' is noted and nothing else" in capsys.readouterr().out
     assert submission.parameters == (Parameter(name="data", annotation="Any"),)
 
-    @syft_function(name="other")
+    @syft_function(name="other", worker_pool_name="default-pool")
     def example2() -> None: ...
 
+    assert "pool" not in capsys.readouterr().out
     assert example2.submission.name == "other"
 
 
@@ -142,7 +144,7 @@ def test_a_try_takes_the_mock_and_says_so(asset: AssetView, capsys: pytest.Captu
     )
     assert isinstance(result, Pointer)
     assert result.get().to_dict() == {"A": 4, "B": 50}
-    assert repr(result) == "Pointer\nA     4\nB    50\ndtype: int64"
+    assert repr(result) == "Pointer (computed on mock values)\nA     4\nB    50\ndtype: int64"
     assert "Pointer" in result._repr_html_()
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from syft.client import present
+from syft.client.pointer import Pointer
 from syft.client.present import (
     Card,
     Code,
@@ -26,6 +27,9 @@ from syft.client.present import (
     Text,
     Value,
 )
+from syft.errors import InvalidInput, NotFound, SyftException
+from syft.model.object import ValueRef
+from syft.model.uid import UID
 
 EVIL = "<script>alert(1)</script><img src=x onerror='a()'>\"'&\x1b[2J\u202e\rover"
 
@@ -178,3 +182,108 @@ def test_bytes_io_is_shown_without_being_read() -> None:
     buffer = io.BytesIO(b"png")
     assert "BytesIO" in present.value_text(buffer)
     assert buffer.tell() == 0
+
+
+# Errors in a notebook
+
+
+class Notebook:
+    """As much of IPython's shell as is used."""
+
+    def __init__(self, *custom: type[Exception]) -> None:
+        self.custom_exceptions: tuple[type[Exception], ...] = custom
+        self.handler: Any = None
+
+    def set_custom_exc(self, kinds: tuple[type[Exception], ...], handler: Any) -> None:
+        self.custom_exceptions, self.handler = kinds, handler
+
+    def show(self, error: BaseException) -> None:
+        assert isinstance(error, self.custom_exceptions)
+        assert self.handler(self, type(error), error, error.__traceback__, tb_offset=None) is None
+
+
+def last_names() -> tuple[object, ...]:
+    return tuple(getattr(sys, name, None) for name in ("last_type", "last_value", "last_traceback"))
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> Notebook:
+    for name in ("last_type", "last_value", "last_traceback"):
+        monkeypatch.setattr(sys, name, None, raising=False)
+    shell = Notebook()
+    present.box_errors(shell)
+    return shell
+
+
+def caught(call: Any) -> SyftException:
+    with pytest.raises(SyftException) as raised:
+        call()
+    return raised.value
+
+
+def test_an_error_of_ours_is_shown_with_the_persons_own_line(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(present, "_notebook_display", lambda: shown.append)
+    error = caught(lambda: Pointer(UID()).get())  # this line is the person's own
+    notebook.show(error)
+    (box,) = shown
+    assert isinstance(box, SyftError)
+    first, second = box.message.splitlines()
+    assert first.startswith("InvalidInput: This pointer belongs to no client")
+    assert "this line is the person's own" in second
+    assert second.strip().startswith("line ")
+    assert last_names() == (InvalidInput, error, error.__traceback__)
+
+
+def test_a_hostile_error_is_only_text(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(present, "_notebook_display", lambda: shown.append)
+    notebook.show(NotFound(EVIL))
+    assert shown[0].message == f"NotFound: {EVIL}"
+    check_harmless(shown[0]._repr_html_())
+
+
+def test_an_error_is_printed_where_nothing_is_displayed_and_quiet_does_not_hide_it(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(present, "_notebook_display", lambda: None)
+    present.settings.quiet = True
+    notebook.show(NotFound("It is not there."))
+    assert capsys.readouterr().out == "SyftError: NotFound: It is not there.\n"
+
+
+def test_without_a_shell_or_beside_another_handler_nothing_is_installed() -> None:
+    present.box_errors(None)
+    taken = Notebook(KeyError)
+    present.box_errors(taken)
+    assert taken.handler is None
+    assert taken.custom_exceptions == (KeyError,)
+
+
+def test_the_line_of_an_error_that_passed_through_nothing_of_ours() -> None:
+    def mine() -> None:
+        raise NotFound("x")  # my own raise
+
+    assert "# my own raise" in present.own_line(caught(mine).__traceback__)
+    assert present.own_line(None) == ""
+
+
+# Pointers
+
+
+def test_a_pointer_to_what_does_not_decode_is_shown_all_the_same() -> None:
+    ref = ValueRef(type_name="int", size=3, digest="0" * 64, inline=b"\xff\xff\xff")
+    pointer = Pointer(UID(), ref=ref)
+    assert repr(pointer).startswith("Pointer\na value that cannot be read here: ")
+    check_harmless(pointer._repr_html_())
+    with pytest.raises(SyftException):
+        pointer.get()
+
+
+def test_a_pointers_note_is_in_its_title() -> None:
+    pointer = Pointer.to_value(3, note="computed on mock values")
+    assert repr(pointer) == "Pointer (computed on mock values)\n3"
+    assert "computed on mock values" in pointer._repr_html_()
+    assert repr(Pointer.to_value(3)) == "Pointer\n3"
