@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -12,6 +14,7 @@ from syft.errors import InvalidInput
 DEFAULT_EMAIL = "info@openmined.org"
 # Everybody knows it: a node accepts it from its own machine only, and says so.
 DEFAULT_PASSWORD = "changethis"  # noqa: S105
+LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,10 +71,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise InvalidInput(f"{name} must be a number, not '{given[field]}'.") from None
         if given.get("durability", "full") not in ("full", "normal"):
             raise InvalidInput("SYFT_DURABILITY is 'full' or 'normal'.")
+        if "log_level" in given:
+            given["log_level"] = level = str(given["log_level"]).strip().upper()
+            if level not in LOG_LEVELS:
+                raise InvalidInput(f"SYFT_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not '{level}'.")
         for field in ("workers", "memory_mb", "cpu_s", "wall_s", "session_hours"):
             value = given.get(field, 1)
-            if not isinstance(value, int | float) or value <= 0:
-                raise InvalidInput(f"{names[field]} must be above 0.")
+            if not isinstance(value, int | float) or not 0 < value < math.inf:
+                raise InvalidInput(f"{names[field]} must be a number above 0.")
         return cls(**given)  # type: ignore[arg-type]  # each value was converted by its field's annotation above
 
 

@@ -27,11 +27,20 @@ def test_numbers_are_read_as_numbers() -> None:
         ("SYFT_JOB_WALL_S", "-1"),
         ("SYFT_DURABILITY", "sometimes"),
         ("SYFT_SESSION_HOURS", "0"),
+        ("SYFT_JOB_CPU_S", "nan"),
+        ("SYFT_JOB_WALL_S", "inf"),
+        ("SYFT_LOG_LEVEL", "verbose"),
     ],
 )
 def test_nonsense_names_its_variable(name: str, value: str) -> None:
     with pytest.raises(InvalidInput, match=name):
         Settings.from_env({"SYFT_HOME": "/h", name: value})
+
+
+def test_a_log_level_is_one_that_is_named() -> None:
+    assert Settings.from_env({"SYFT_HOME": "/h", "SYFT_LOG_LEVEL": "debug"}).log_level == "DEBUG"
+    with pytest.raises(InvalidInput, match="one of DEBUG, INFO, WARNING, ERROR, not 'VERBOSE'"):
+        Settings.from_env({"SYFT_HOME": "/h", "SYFT_LOG_LEVEL": "verbose"})
 
 
 def test_the_password_is_not_shown() -> None:
