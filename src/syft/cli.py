@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
 
-from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD, Settings
-from syft.errors import SyftException
+from syft.config import DEFAULT_PASSWORD, Settings
+from syft.errors import InvalidInput, StorageError, SyftException
 from syft.logger import configure
+from syft.model.event import ChainedEvent
+from syft.model.identity import KEY_BYTES
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
+from syft.store.chain import ChainHead, check_chain
+from syft.store.sql import SqlReader, reading_file
 from syft.version import VERSION
+
+# Entries read at a time, so that a long log does not have to fit into memory.
+_PAGE: Final = 1000
 
 
 @click.group()
@@ -48,9 +58,8 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         if where.note:
             click.echo(where.note)
         if node.has_default_password:
-            click.echo(
-                f'Log in: sy.login(port={where.port}, email="{DEFAULT_EMAIL}", password="{DEFAULT_PASSWORD}")'
-            )
+            known = f'email="{settings.root_email}", password="{DEFAULT_PASSWORD}"'
+            click.echo(f"Log in: sy.login(port={where.port}, {known})")
             click.echo("Everybody knows this password; change it before anybody else can reach this machine.")
         click.echo("Ctrl-C stops it; its data stays.")
 
@@ -63,6 +72,80 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         if notify:
             sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
         raise click.ClickException(error.public_message) from error
+
+
+@main.group()
+def audit() -> None:
+    """Look at a node's log without the node."""
+
+
+@audit.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key",
+    required=True,
+    metavar="HEX",
+    help="The node's public key, 64 hex digits, from a source you trust: `client.metadata.verify_key`.",
+)
+def verify(file: Path, key: str) -> None:
+    """Check that the log in FILE is whole and as the node signed it.
+
+    FILE is a node's database, node.db in its folder, or a copy of it; nothing is written. The last hash is worth
+    noting elsewhere: an older copy of the whole database is whole as well, and only such a note tells them apart.
+    """
+    try:
+        with reading_file(file) as reader:
+            head = check_log(reader, _key_bytes(key))
+    except SyftException as error:
+        raise click.ClickException(error.public_message) from error
+    number = "1 entry" if head.seq == 1 else f"{head.seq} entries"
+    click.echo(f"{number}, none missing, moved or changed, each signed by the node.")
+    click.echo(f"Last hash: {head.hash}")
+
+
+def check_log(reader: SqlReader, key: bytes) -> ChainHead:
+    """The signed end of a log that is whole up to there. A node may go on writing meanwhile.
+
+    Args:
+        reader: of the log.
+        key: the node's 32 public bytes.
+    Raises:
+        StorageError: names the first entry that is missing, moved, changed or not signed by the node.
+    """
+    head = reader.head()
+    if head is None:
+        raise StorageError("The log is damaged: its signed end is missing.")
+    check_chain(_entries(reader, head.seq), key, head=head)
+    # In this order: a node that writes moves the end in the same transaction.
+    if reader.count_events() > head.seq and reader.head() == head:
+        raise StorageError(f"The log is damaged at entry {head.seq + 1}: it comes after the signed end.")
+    return head
+
+
+def _entries(reader: SqlReader, last: int) -> Iterator[ChainedEvent]:
+    """The entries up to place `last`, in order."""
+    place = 0
+    while place < last:
+        page = reader.events(limit=_PAGE, offset=place)
+        if not page:
+            return
+        yield from (entry for entry in page if entry.seq <= last)
+        place = page[-1].seq
+
+
+def _key_bytes(text: str) -> bytes:
+    """The key that was typed.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise InvalidInput(f"A key is {2 * KEY_BYTES} hex digits: `client.metadata.verify_key`.")
+    return key
 
 
 if __name__ == "__main__":
