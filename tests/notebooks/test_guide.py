@@ -110,7 +110,11 @@ def test_the_name_that_does_not_match_is_said_and_mapped(guide: Notebook) -> Non
 def test_outside_names_are_named(guide: Notebook, cell: str, name: str) -> None:
     printed = guide.cells[cell].printed
     assert "Syft function 'example' successfully created." in printed
-    assert name in printed.split("successfully created")[0] + printed.split("create_code_request`.")[1]
+    before, after = (
+        printed.split("successfully created")[0],
+        printed.split("request_code_execution(example)`.")[1],
+    )
+    assert name in before + after
     assert "line" in printed
 
 

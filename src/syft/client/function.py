@@ -109,7 +109,7 @@ class SyftFunction(Shown):
             if self.captured.uses_datasite:
                 inputs["datasite"] = trial.LocalDatasite()
             return self.local_function(**inputs)
-        return Pointer.to_value(trial.try_function(self, inputs))
+        return Pointer.to_value(trial.try_function(self, inputs), note="computed on mock values")
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs by parameter, constants filled in.
@@ -153,7 +153,7 @@ def syft_function(
         input_policy: what it may be run on; nothing when left out.
         output_policy: how many results may leave; one when left out.
         share_results_with_owners: whether the owners of its inputs may read its results.
-        worker_pool_name: where it wants to run.
+        worker_pool_name: where it wants to run; noted, and shown to the reviewer. There is one pool.
         name: another name for it.
     Returns:
         A decorator that gives a `SyftFunction`.
@@ -184,7 +184,7 @@ def syft_function_single_use(
 
     Args:
         share_results_with_owners: whether the owners of its inputs may read its results.
-        worker_pool_name: where it wants to run.
+        worker_pool_name: where it wants to run; noted, and shown to the reviewer. There is one pool.
         inputs: by parameter: an asset, a pointer or a UID.
     Returns:
         A decorator that gives a `SyftFunction`.
@@ -208,9 +208,12 @@ def _make(function: Callable[..., Any], **options: Any) -> SyftFunction:
     captured = made.captured
     trial.shared.warm()
     say(
-        f"Syft function '{made.name}' successfully created. To add a code request, please create a project using "
-        "`project = syft.Project(...)`, then use command `project.create_code_request`."
+        f"Syft function '{made.name}' successfully created. To ask for its approval, use "
+        f"`client.code.request_code_execution({made.name})`."
     )
+    pool = made.submission.pool
+    if pool != DEFAULT_POOL:
+        say(SyftWarning(f"'{made.name}': this version has one pool; '{pool}' is noted and nothing else."))
     told = [finding for finding in captured.findings if finding.kind in (Kind.OUTSIDE_NAME, Kind.DECORATOR)]
     if told:
         lines = "".join(f"\n  line {captured.author_line(one.line)}: {one.text}" for one in told)
