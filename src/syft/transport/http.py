@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import urllib3
 
-from syft.errors import BadReply, DecodeError, NodeUnreachable
+from syft.errors import BadReply, DecodeError, NodeUnreachable, SyftException, TooLarge
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
 from syft.transport.base import Parcel
@@ -26,11 +26,20 @@ _CONNECT_S: Final = 5.0
 # A node answers a call that waits for a job within 25 s (`node/services/jobs`), ended or not.
 _READ_S: Final = 90.0
 _POOL: Final = 16
+# Below this, one packet more costs as much as the copy.
+_WORTH_NOT_COPYING: Final = 256 * 1024
 
 
 def pack(parcel: Parcel) -> bytes:
     """A parcel as the body of a POST or of its answer."""
     return b"".join((LENGTH.pack(len(parcel.envelope)), parcel.envelope, parcel.attachment))
+
+
+def pieces(parcel: Parcel) -> tuple[bytes | memoryview, ...]:
+    """`pack`, without copying a large attachment: one after the other they are the body."""
+    if len(parcel.attachment) < _WORTH_NOT_COPYING:
+        return (pack(parcel),)
+    return LENGTH.pack(len(parcel.envelope)) + parcel.envelope, parcel.attachment
 
 
 def unpack(body: bytes) -> Parcel:
@@ -73,7 +82,7 @@ class HttpRoute:
 
     def send(self, parcel: Parcel) -> Parcel | None:
         """Hand a parcel over and wait for the answer. See `Route`."""
-        body = self._exchange("POST", MESSAGES_PATH, pack(parcel))
+        body = self._exchange("POST", MESSAGES_PATH, pieces(parcel))
         if not body:
             return None
         try:
@@ -83,7 +92,7 @@ class HttpRoute:
 
     def describe(self) -> NodeInfo:
         """What the node says of itself."""
-        body = self._exchange("GET", METADATA_PATH, None)
+        body = self._exchange("GET", METADATA_PATH, ())
         try:
             return decode_info(body)
         except (msgspec.MsgspecError, ValueError, TypeError):
@@ -96,15 +105,16 @@ class HttpRoute:
         self._closed = True
         self._pool.clear()
 
-    def _exchange(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _exchange(self, method: str, path: str, body: tuple[bytes | memoryview, ...]) -> bytes:
         if self._closed:
             raise NodeUnreachable(f"The connection to {self._url} is closed. Log in again.")
         try:
             response = self._pool.request(
                 method,
                 self._url + path,
-                body=body,
-                headers={"content-type": CONTENT_TYPE},
+                body=body or None,  # type: ignore[arg-type]  # any buffer will do, whatever its stubs say
+                # With its length said, urllib3 sends the pieces as they are and not as chunks.
+                headers={"content-type": CONTENT_TYPE, "content-length": str(sum(map(len, body)))},
                 preload_content=False,
             )
             try:
@@ -120,9 +130,22 @@ class HttpRoute:
         if len(data) > MAX_BODY:
             raise BadReply(f"{self._url} sent more than a node would; the answer was thrown away.")
         if response.status >= 400:
-            said = data[:200].decode(errors="replace")
-            raise BadReply(f"{self._url} answered with HTTP status {response.status}: {said}")
+            raise _refused(self._url, response.status, data)
         return data
+
+
+def _refused(url: str, status: int, body: bytes) -> SyftException:
+    """The error that an HTTP status stands for, with what the server said, on one line of bounded length.
+
+    Nobody signed it: it may be a proxy's. So it decides nothing but what a person is told.
+    """
+    text = body[:200].decode(errors="replace")
+    said = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    if status == 503:
+        return NodeUnreachable(f"{url} takes no messages at the moment (HTTP status 503): {said}")
+    if status == 413:
+        return TooLarge(f"{url} refused a message as too large (HTTP status 413): {said}")
+    return BadReply(f"{url} answered with HTTP status {status}: {said}")
 
 
 def encode_info(info: NodeInfo) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from syft.errors import BadReply, DecodeError, NodeUnreachable
+from syft.errors import BadReply, DecodeError, NodeUnreachable, SyftException, TooLarge
 from syft.transport.base import Parcel
 from syft.transport.http import HttpRoute, pack, unpack
 
@@ -44,7 +44,8 @@ class _Stranger(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        self._answer(500, b"oops")
+        said = b"oops \x1b[2J" + b"x" * 10_000
+        self._answer(int(self.path.split("/")[1]) if self.path[1].isdigit() else 500, said)
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
@@ -71,6 +72,20 @@ def test_somebody_else_there(stranger: str) -> None:
     route = HttpRoute(stranger)
     with pytest.raises(BadReply, match="not a node of this kind"):
         route.describe()
-    with pytest.raises(BadReply, match="HTTP status 500: oops"):
+    route.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(500, BadReply), (400, BadReply), (404, BadReply), (503, NodeUnreachable), (413, TooLarge)],
+)
+def test_a_refusal_by_status_says_what_the_server_said(
+    stranger: str, status: int, kind: type[SyftException]
+) -> None:
+    route = HttpRoute(f"{stranger}/{status}")
+    with pytest.raises(SyftException, match=rf"status {status}\)?: oops \[2Jxxx") as refused:
         route.send(Parcel(b"x"))
     route.close()
+    assert type(refused.value) is kind
+    assert "\x1b" not in str(refused.value)
+    assert len(str(refused.value)) < 400
