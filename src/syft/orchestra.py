@@ -68,6 +68,13 @@ class ServerHandle(Shown):
         return self._url
 
     @property
+    def is_running(self) -> bool:
+        """Whether there is still somebody to answer."""
+        if self._process is not None:
+            return self._process.poll() is None
+        return self.python_server is not None and _nodes.get(self.name) is self.python_server
+
+    @property
     def pid(self) -> int:
         """The process that the node is in."""
         return self._process.pid if self._process else os.getpid()
@@ -172,7 +179,7 @@ def launch(
     host: str = "127.0.0.1",
     **options: Any,
 ) -> ServerHandle:
-    """Launch a node, or take the one of that name that runs in this process already.
+    """Launch a node, or take the one of that name that this process launched and that still runs.
 
     With `deploy_to="remote"` nothing is launched. Two variables of the environment say where the server runs:
     SERVER_URL, its address in full, with scheme and path ("http://localhost" when left out); and SERVER_PORT,
@@ -280,9 +287,16 @@ def _launch_process(
 ) -> ServerHandle:
     number = _port_number(port)
     for handle in [one for one in _handles if one.name == name and one.port is not None]:
-        # A notebook cell that is run again replaces the server that its last run started.
+        if not reset and handle.is_running and number in (0, handle.port):
+            # A notebook cell that is run again: people are logged in at that server, and stay so.
+            say(
+                SyftInfo(
+                    f"'{name}' is running already, at {handle.url}. `.land()` stops it; reset=True begins anew."
+                )
+            )
+            return handle
         handle.land()
-    say(f"Starting {name} server on {host}:{port}", end="\n")
+    say(f"Starting {name} server on {host}" + (f":{number}" if number else ""))
     command = [sys.executable, "-m", "syft.cli", "launch", "--name", name, "--host", host]
     command += ["--port", str(number), "--server-type", kind, "--side", side]
     command += ["--notify"] + (["--reset"] if reset else ["--no-reset"])

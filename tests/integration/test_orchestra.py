@@ -61,7 +61,14 @@ def test_launching_a_cell_again_takes_or_replaces_what_it_launched() -> None:
     served = sy.orchestra.launch(name="there", port="auto", reset=True)
     upload(served.login(**ROOT))
     again = sy.orchestra.launch(name="there", port="auto")
-    assert again.pid != served.pid
+    assert again is served
+    anew = sy.orchestra.launch(name="there", port="auto", reset=True)
+    assert anew.pid != served.pid
+    assert len(anew.login(**ROOT).datasets) == 0
+    anew.land()
+    again = sy.orchestra.launch(name="there", port="auto")
+    assert again.pid != anew.pid
+    upload(again.login(**ROOT))
     assert len(again.login(**ROOT).datasets) == 1
 
 
@@ -90,7 +97,7 @@ def test_what_cannot_be_launched_says_why(home: Path) -> None:
     for port in (0, -1, 65536, "65536", "80.5", True, "٨٠"):
         with pytest.raises(InvalidInput, match="A port is a number"):
             sy.orchestra.launch(name="x", port=port)
-    with pytest.raises(InvalidInput, match="one of datasite"):
+    with pytest.raises(InvalidInput, match="type 'datasite' only"):
         sy.orchestra.launch(name="x", server_type="spaceship")
     server = sy.orchestra.launch(name="x", port="auto", reset=True)
     with pytest.raises(StorageError, match=str(server.pid)):

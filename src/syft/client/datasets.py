@@ -354,7 +354,12 @@ class Datasets(Listing[DatasetView]):
         except NotFound:
             return False
 
-    def delete(self, uid: UID) -> SyftSuccess:
-        """Remove a dataset and its values."""
-        self._session.ask(DeleteDataset(uid), Done)
-        return SyftSuccess(f"Dataset {uid.hex} deleted. Requests approved on it no longer run.")
+    def delete(self, uid: UID | str) -> SyftSuccess:
+        """Remove a dataset and its values.
+
+        Args:
+            uid: which, by its UID or its name.
+        """
+        which = uid if isinstance(uid, UID) else self[uid].id
+        self._session.ask(DeleteDataset(which), Done)
+        return SyftSuccess(f"Dataset {which.hex} deleted. Requests approved on it no longer run.")

@@ -139,7 +139,7 @@ class Job(Shown):
 
     fetch = refresh
 
-    def wait(self, job_only: bool = False, timeout: float | None = None) -> Pointer:
+    def wait(self, *, job_only: bool = False, timeout: float | None = None) -> Pointer:
         """Wait until it has ended, and return its result.
 
         Args:
@@ -222,6 +222,8 @@ class Job(Shown):
             "Status": view.state.value,
             "Job": f"{view.code_name} #{view.uid.short()}",
             "Mode": view.mode.value,
+            "Requested by": view.requester.name,
+            "Launched by": view.parent_uid.hex if view.parent_uid else "",
             "# Subjobs": view.subjobs,
             "Progress": f"{view.current_iter}/{view.n_iters}" if view.n_iters else "--",
             "Created at": when(view.created_at),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from syft.client.client import Client
 from syft.client.present import SyftSuccess, cell
-from syft.errors import InvalidInput
+from syft.errors import InvalidInput, NodeUnreachable
 from syft.transport.base import Route
 from syft.transport.http import HttpRoute
 
@@ -101,7 +101,7 @@ def login(
         AuthenticationError: e-mail and password do not belong together.
         NodeUnreachable: nobody answers there.
     """
-    guest = connect(url, port, route=route)
+    guest = _connected(url, port, route)
     if password is None:
         password = getpass.getpass(f"Password for {email} at {cell(guest.name)}: ")
     return guest.login(email, password)
@@ -119,7 +119,7 @@ def login_as_guest(
     Raises:
         NodeUnreachable: nobody answers there.
     """
-    return connect(url, port, route=route).login_as_guest()
+    return _connected(url, port, route).login_as_guest()
 
 
 def register(
@@ -151,6 +151,17 @@ def register(
         AlreadyExists: the e-mail has an account.
         NodeUnreachable: nobody answers there.
     """
-    return connect(url, port, route=route).register(
-        name, email, password, password_verify, institution, website
-    )
+    return _connected(url, port, route).register(name, email, password, password_verify, institution, website)
+
+
+def _connected(url: str, port: int | str | None, route: Route | None) -> Client:
+    """`connect`, with a word about nodes that have no port."""
+    try:
+        return connect(url, port, route=route)
+    except NodeUnreachable as error:
+        if port is not None or route is not None:
+            raise
+        raise NodeUnreachable(
+            f"{error.public_message} No port was given: a node that was launched without one is in the process that "
+            'launched it; log in there with `node.login(...)`, or launch it with port="auto".'
+        ) from None

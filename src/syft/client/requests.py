@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from syft.client.lists import Listing, ViewList
+from syft.client.policies import input_text
 from syft.client.present import Card, Shown, SyftSuccess, say, when
 from syft.client.session import Session
 from syft.client.usercode import UserCode
@@ -112,7 +113,9 @@ class Request(Shown):
         if not nested:
             return "No nested requests."
         if self._view.state is RequestState.PENDING:
-            return "Nested Requests not resolved."
+            missing = ", ".join(self.missing_nested)
+            what = f"{missing} must be submitted first" if missing else "approving it approves them too"
+            return f"Nested Requests not resolved: {', '.join(sorted(nested))}; {what}."
         return f"Nested requests: {', '.join(nested)}."
 
     @property
@@ -183,6 +186,19 @@ class Request(Shown):
         for given, parameter in view.code.submission.renamed.items():
             facts.append(("Note", f"the policy's input '{given}' is the function's parameter '{parameter}'"))
         facts.append(("Changes", self.changes))
+        # What is being asked for, where people look before they approve; `.code` has the source.
+        for code in (view.code, *view.nested):
+            of = "" if code is view.code else f" of {code.submission.name}"
+            if code is view.code or code.submission.input_policy.rules:
+                facts.append((f"Inputs{of}", input_text(code.submission.input_policy)))
+            if code.findings:
+                facts.append((f"To look at{of}", " ".join(code.findings)))
+        limit = view.code.submission.output_policy.limit
+        facts.append(("Results", f"{view.results_released} of {limit} released"))
+        if view.state is RequestState.PENDING:
+            facts.append(
+                ("Code", "`request.codes` shows all that would run; `request.code` what was asked for.")
+            )
         if view.decided_by is not None:
             facts.append(("Answered by", f"{view.decided_by.name} ({when(view.decided_at)})"))
         if view.decision_reason:

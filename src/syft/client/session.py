@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TypeVar
 
-from syft.errors import AuthenticationError, AuthorizationException
+from syft.errors import AuthenticationError, AuthorizationException, DecodeError, InvalidInput
 from syft.model.identity import Identity, seal_for
 from syft.model.message import Message
 from syft.model.messages.session import Credentials
@@ -86,11 +86,23 @@ class Session:
             return ask(self.route, self.identity, self.info, message, attachment)
         except (AuthenticationError, AuthorizationException) as error:
             # To the node an expired key is a stranger's, so it would only say that strangers may not.
+            if self.account is not None and "As a guest" in error.public_message and not self.has_expired:
+                raise AuthenticationError(
+                    f"Your session with '{self.info.name}' has ended: the account was deleted, or its password was "
+                    "changed. Log in again: `sy.login(...)`."
+                ) from error
             if self.has_expired:
                 raise AuthenticationError(
                     f"Your session with '{self.info.name}' has expired. Log in again: `sy.login(...)`."
                 ) from error
             raise
+        except (DecodeError, NotImplementedError) as error:
+            # What was passed on by a method below is of a type that the message does not hold.
+            detail = str(error).rpartition(": ")[2]
+            raise InvalidInput(
+                f"A value that was passed has the wrong type: {detail}. Where a UID is due, pass the `.id` of what "
+                "you mean."
+            ) from None
 
     def seal_password(self, password: str) -> bytes:
         """The password, readable by the node only, and only in a message of this session's."""

@@ -276,8 +276,19 @@ class Users(Listing[UserView]):
         )
         return UserView(self._session, self._session.ask(message, UserReply).user)
 
-    def delete(self, uid: UID) -> UID:
-        """Remove an account; its keys stop working at once."""
+    def delete(self, uid: UID | str) -> UID:
+        """Remove an account; its keys stop working at once.
+
+        Args:
+            uid: whose, by UID or e-mail.
+        Raises:
+            NotFound: nobody has that e-mail.
+        """
+        if isinstance(uid, str):
+            found = [user for user in self.search(email=uid) if user.email == uid.lower()]
+            if not found:
+                raise NotFound(f"Nobody here has the e-mail '{uid}'. `client.users` lists who there is.")
+            uid = found[0].id
         self._session.ask(DeleteUser(uid), Done)
         return uid
 

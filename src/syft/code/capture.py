@@ -391,6 +391,8 @@ def _source_of(function: types.FunctionType) -> tuple[str, int, list[str]]:
     linecache.checkcache(function.__code__.co_filename)  # a file may have been edited since it was last read
     try:
         lines, start = inspect.getsourcelines(function)
+        if function.__name__ not in "".join(lines):
+            raise OSError("from Python 3.13 on, what exec made has the line that calls exec for a source")
     except (OSError, TypeError, IndexError):
         raise InvalidCode(
             f"The source of '{function.__name__}' cannot be found: a function typed at the >>> prompt or made by "

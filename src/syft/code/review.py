@@ -26,6 +26,7 @@ class Kind(Enum):
     INVISIBLE = "invisible character"
     LOOKALIKE = "lookalike name"
     PRINT = "print"
+    RETURN = "return"
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def _look_at(node: ast.AST, inputs: frozenset[str]) -> list[Finding]:
             return [_import(node.lineno, alias.name) for alias in names]
         case ast.ImportFrom(module=module):
             return [_import(node.lineno, module or ".")]
+        case ast.Return(value=ast.Name(id=name)) if name in inputs:
+            return [Finding(Kind.RETURN, node.lineno, f"returns the input '{name}' as it is.", name)]
         case ast.Call(func=ast.Name(id="print")):
             return _print(node, inputs)
         case ast.Call(func=ast.Name(id=name)) if name in _CALLS:

@@ -69,6 +69,6 @@ def describe(name: str, mode: Mode, outcome: Outcome) -> tuple[str, str]:
         said = outcome.traceback or outcome.error_text or outcome.reason
         return "code_failed", f"Exception encountered while running {name}:\n{said}"
     return "code_failed", (
-        f"Exception encountered while running {name}: {outcome.reason}. Its text stays with the data owner, "
-        "because it may hold private values; run the function on the mock to see such errors in full."
+        f"Exception encountered while running {name}: {outcome.reason} (counted from its `def`). Its text stays with "
+        "the data owner, because it may hold private values; run the function on the mock to see such errors in full."
     )

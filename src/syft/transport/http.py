@@ -126,7 +126,7 @@ class HttpRoute:
                 f"No answer from {self._url}. Is the server running, and is this its address? "
                 "`syft launch` starts one.",
                 private_message=repr(error),
-            ) from error
+            ) from None  # forty frames of sockets tell a person nothing
         if len(data) > MAX_BODY:
             raise BadReply(f"{self._url} sent more than a node would; the answer was thrown away.")
         if response.status >= 400:

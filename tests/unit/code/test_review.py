@@ -67,3 +67,9 @@ def test_invisible(char: str) -> None:
 @pytest.mark.parametrize("char", "aé漢ا 😀\n\t")
 def test_visible(char: str) -> None:
     assert not is_invisible(char)
+
+
+def test_a_function_that_returns_its_input_is_pointed_out() -> None:
+    source = "def f(data, n):\n    if n:\n        return data.sum()\n    return data\n"
+    found = [finding for finding in analyse(source) if finding.kind is Kind.RETURN]
+    assert [(finding.line, finding.name) for finding in found] == [(4, "data")]

@@ -19,7 +19,7 @@ from syft.errors import (
 )
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.sink import type_of_value
-from syft.model.code import Code, Mode
+from syft.model.code import Code, Constant, Mode
 from syft.model.job import (
     BoundArgument,
     Job,
@@ -155,11 +155,16 @@ def _mode(
         raise _not_approved(code, request)
     if ctx.caller.user is not None and (ctx.caller.user.mock_execution or ctx.caller.is_admin):
         return Mode.MOCK
+    rules = code.submission.input_policy.rules
+    check_complete(
+        code.submission, {**arguments, **{n: r for n, r in rules.items() if isinstance(r, Constant)}}
+    )
     if not arguments and not code.submission.parameters:
         raise _not_approved(code, request)
     raise AuthorizationException(
-        "You do not have the permissions for mock execution. Ask the data owner for it "
-        "(`client.users[...].allow_mock_execution()`), or test here by calling the function itself."
+        "You do not have the permissions for mock execution, that is, for running code on values of your own here. "
+        "For the private data pass the asset itself; for a try call the function itself, on your own machine, or ask "
+        "the data owner for the permission (`client.users[...].allow_mock_execution()`)."
     )
 
 
