@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 import click
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD, Settings
 from syft.errors import SyftException
 from syft.logger import configure
+from syft.node.node import Node
+from syft.sandbox.levels import PROMISES
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
 from syft.version import VERSION
@@ -53,6 +56,8 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
             )
             click.echo("Everybody knows this password; change it before anybody else can reach this machine.")
         click.echo("Ctrl-C stops it; its data stays.")
+        # The fence may still be proving itself, and the server answers meanwhile.
+        threading.Thread(target=tell_isolation, args=(node,), daemon=True).start()
 
     try:
         settings = Settings.from_env(os.environ)
@@ -63,6 +68,16 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         if notify:
             sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
         raise click.ClickException(error.public_message) from error
+
+
+def tell_isolation(node: Node) -> None:
+    """Say behind which fence submitted code runs here, or why it does not run."""
+    try:
+        level = node.isolation()
+    except SyftException as error:
+        click.echo(error.public_message, err=True)
+        return
+    click.echo(f"Submitted code runs at isolation level '{level}': {PROMISES[level]}.")
 
 
 if __name__ == "__main__":

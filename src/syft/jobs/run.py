@@ -19,6 +19,7 @@ from blake3 import blake3
 from syft.code.capture import digest as digest_of
 from syft.errors import (
     InternalError,
+    InvalidState,
     NotApproved,
     NotFound,
     SyftException,
@@ -234,7 +235,14 @@ class Runs:
                 host.cancel()
         try:
             with ResultSink(self._blobs) as sink:
-                outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
+                try:
+                    outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
+                except InvalidState as refused:
+                    if self._closing:
+                        return job
+                    # There is no fence here that is strong enough; the text says what the operator can do.
+                    say(logging.ERROR, "the sandbox refused a job", job=job.uid.hex, why=str(refused))
+                    return self._settle_failed(job, refused.code, refused.public_message, JobLog(uid=job.uid))
                 if self._closing:
                     return job
                 return self._settle(self.progress(job), prepared, outcome, sink)
