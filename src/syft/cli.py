@@ -14,6 +14,8 @@ from syft.errors import SyftException
 from syft.logger import configure
 from syft.node.node import Node
 from syft.sandbox.levels import PROMISES
+from syft.sandbox.report import as_text, examine
+from syft.sandbox.runner import EmbeddedRunner
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
 from syft.version import VERSION
@@ -68,6 +70,29 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         if notify:
             sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
         raise click.ClickException(error.public_message) from error
+
+
+@main.command()
+@click.option(
+    "--level", default="", help="To examine; what SYFT_ISOLATION and SYFT_ISOLATION_MIN choose if left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
+def doctor(level: str, as_json: bool) -> None:
+    """Try what submitted code must not be able to do, outside of the fence and inside."""
+    try:
+        settings = Settings.from_env(os.environ)
+        runner = EmbeddedRunner(
+            level=level or settings.isolation, minimum=settings.isolation_min, protected=[settings.home]
+        )
+        try:
+            runner.wait()
+            examined = examine(runner)
+        finally:
+            runner.close()
+    except SyftException as error:
+        raise click.ClickException(error.public_message) from error
+    click.echo(msgspec.json.encode(examined) if as_json else as_text(examined))
+    sys.exit(1 if examined.breaches else 0)
 
 
 def tell_isolation(node: Node) -> None:

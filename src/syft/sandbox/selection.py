@@ -159,7 +159,9 @@ def _prove(launcher: Launcher, level: str) -> Ready:
             stage.outside([])
             ready = launcher.wait()
             canary.check(_On(launcher, ready), stage, level)
-    except OSError as error:
+    except (ZygoteError, canary.CanaryFailed):
+        raise
+    except Exception as error:
         launcher.wait()  # if it has died, its directory has gone, and this says why
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
     return ready

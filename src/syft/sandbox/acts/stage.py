@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -178,10 +179,8 @@ class Stage:
     def _clear_folder(self) -> None:
         for path in self._marks():
             path.unlink(missing_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # whoever it is below has removed it
-            for path in self._folder.iterdir():
-                path.unlink()
-            self._folder.rmdir()
+        # Whoever it is below may be removing it, too.
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _start_victim() -> subprocess.Popen[bytes]:
