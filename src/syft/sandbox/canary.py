@@ -43,7 +43,11 @@ class Runs(Protocol):
 
 
 class CanaryFailed(Exception):
-    """The fence does not hold, or it could not be told whether it does; says why."""
+    """It could not be told whether the fence holds; says why."""
+
+
+class Breach(CanaryFailed):
+    """The fence does not hold; says what it let through."""
 
 
 def check(runner: Runs, stage: Stage, level: str) -> None:
@@ -54,7 +58,8 @@ def check(runner: Runs, stage: Stage, level: str) -> None:
         stage: what the acts are aimed at.
         level: whose promises must be kept.
     Raises:
-        CanaryFailed: something worked inside that must not, or the test itself did not work.
+        Breach: something worked inside that must not.
+        CanaryFailed: the test itself did not work.
     """
     quick = [name for name, act in ACTS.items() if act.quick]
     outside = stage.outside(quick)
@@ -67,7 +72,7 @@ def check(runner: Runs, stage: Stage, level: str) -> None:
     worked = [name for name in quick if not inside[name] and not outside[name] and promises(level, name)]
     harm = stage.harm()
     if worked or harm:
-        raise CanaryFailed(f"the fence let through: {', '.join([*worked, harm]).strip(', ')}")
+        raise Breach(f"the fence let through: {', '.join([*worked, harm]).strip(', ')}")
 
 
 def attempt_inside(runner: Runs, stage: Stage, name: str) -> str:

@@ -57,6 +57,7 @@ class EmbeddedRunner(Runner):
         protected: directories that no run may be able to read. A level at which it could counts as not available.
         preload: modules that runs find imported; those that are not installed are left out.
         environment: variables that every run sees beside the fixed ones.
+        canary_every_s: how often the fence must prove itself again while the runner lives.
     Raises:
         InvalidInput: there is no such level.
     """
@@ -69,14 +70,16 @@ class EmbeddedRunner(Runner):
         protected: Sequence[Path] = (),
         preload: Sequence[str] = PRELOAD,
         environment: Mapping[str, str] | None = None,
+        canary_every_s: float = 600.0,
     ) -> None:
-        for one in (level, minimum):
-            if one not in LEVELS and not (one == AUTO and one is level):
+        for one, allowed in ((level, (AUTO, *LEVELS)), (minimum, LEVELS)):
+            if one not in allowed:
                 raise InvalidInput(f"'{one}' is not a level of isolation; they are {', '.join(LEVELS)}")
         self._levels = from_strongest(minimum) if level == AUTO else (level,)
         self._protected = [str(path.absolute()) for path in protected]
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
+        self._canary_every_s = canary_every_s
         self._lock = threading.Lock()
         self._selection: Selection | None = None
         self._lifelines: dict[str, Lifeline] = {}
@@ -176,7 +179,7 @@ class EmbeddedRunner(Runner):
                 if self._selection is not None and self._selection.level:
                     # What was promised once holds for as long as this runner lives.
                     self._levels = (self._selection.level,)
-                self._selection = Selection(self._levels, self._launcher)
+                self._selection = Selection(self._levels, self._launcher, self._canary_every_s)
             return self._selection
 
     def _launcher(self, level: str) -> Launcher:

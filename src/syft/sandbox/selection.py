@@ -37,13 +37,17 @@ class Selection:
     Args:
         levels: to try, the strongest first.
         launch: makes a zygote at a level.
+        canary_every_s: how often the level must prove itself again.
     """
 
-    def __init__(self, levels: Sequence[str], launch: Callable[[str], Launcher]) -> None:
+    def __init__(
+        self, levels: Sequence[str], launch: Callable[[str], Launcher], canary_every_s: float
+    ) -> None:
         self._levels = tuple(levels)
         self._launch = launch
+        self._canary_every_s = canary_every_s
+        self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._closed = False
         self._launcher: Launcher | None = None
         self._chosen: Chosen | None = None
         self._failure: Exception | None = None
@@ -78,19 +82,20 @@ class Selection:
         """Wait until a level is chosen.
 
         Raises:
-            Refused: this machine allows none that will do.
+            Refused: this machine allows none that will do, or the level chosen has failed its test since.
             ZygoteError: no zygote could be started, for a reason that has nothing to do with levels.
         """
         self._decided.wait()
-        if self._chosen is None:
-            assert self._failure is not None
-            raise self._failure
-        return self._chosen.launcher, self._chosen.ready
+        chosen, failure = self._chosen, self._failure
+        if failure is not None:
+            raise failure
+        assert chosen is not None
+        return chosen.launcher, chosen.ready
 
     def close(self) -> None:
         """End the zygote and wait until nothing is left. May be called twice."""
+        self._closing.set()
         with self._lock:
-            self._closed = True
             launcher = self._launcher
         if launcher is not None:
             launcher.close()
@@ -105,12 +110,30 @@ class Selection:
             self._failure = ZygoteError(f"{type(error).__name__}: {error}")
         finally:
             self._decided.set()
+        if self._chosen is not None and self._chosen.ready.level != PROCESS:
+            self._watch(self._chosen)
+
+    def _watch(self, chosen: Chosen) -> None:
+        """Have the fence prove itself again, now and then; without it nothing runs any more."""
+        while not self._closing.wait(self._canary_every_s) and not chosen.launcher.gone:
+            try:
+                _prove(chosen.launcher, chosen.ready.level)
+            except canary.Breach as error:
+                say(logging.ERROR, "the fence has a hole", isolation=chosen.ready.level, why=str(error))
+                self._failure = Refused(
+                    "This server does not run code any more: its fence has failed a test that it had passed "
+                    f"before ({error}). Start the server again, and run `syft doctor` on its machine."
+                )
+                chosen.launcher.close()
+                return
+            except (canary.CanaryFailed, ZygoteError) as error:
+                say(logging.WARNING, "the fence could not be tested", why=str(error))
 
     def _find(self) -> Chosen:
         broken: list[ZygoteError] = []
         for level in self._levels:
             with self._lock:
-                if self._closed:
+                if self._closing.is_set():
                     raise ZygoteError("it was closed")
                 self._launcher = launcher = self._launch(level)
             try:
