@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from syft.logger import say
@@ -176,16 +179,17 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     """
     if level == PROCESS:
         return launcher.wait()
-    # Below the zygote's own directory, which is removed whatever happens to us. Set up while it imports.
+    # Set up while the zygote imports.
+    folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
     try:
-        with Stage(launcher.directory("canary"), canary.LIMITS) as stage:
+        with Stage(folder, canary.LIMITS) as stage:
             stage.outside([])
             ready = launcher.wait()
             canary.check(_On(launcher, ready), stage, level)
     except (ZygoteError, canary.CanaryFailed):
         raise
     except Exception as error:
-        launcher.wait()  # if it has died, its directory has gone, and this says why
+        launcher.wait()  # perhaps for the same reason, and it knows more
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
     return ready
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 
 import msgspec
@@ -17,6 +18,8 @@ def main() -> None:
         answer = _in_a_process(msgspec.json.decode(line, type=str), props)
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
+    # Whoever asked has gone, perhaps without having had the time to clean up.
+    shutil.rmtree(props.folder, ignore_errors=True)
 
 
 def _in_a_process(name: str, props: Props) -> str:

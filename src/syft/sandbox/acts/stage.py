@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import sqlite3
@@ -57,7 +58,7 @@ class Stage:
                 else:
                     self._datagrams = one
             self._abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
-            self._abstract.bind(f"\0syft-act-{os.getpid()}-{self._folder.parent.name}")
+            self._abstract.bind(f"\0syft-act-{os.getpid()}-{secrets.token_hex(4)}")
             self._abstract.listen(128)
             self._victim = _start_victim()
             stack.callback(lambda: _end(self._victim))
@@ -179,7 +180,6 @@ class Stage:
     def _clear_folder(self) -> None:
         for path in self._marks():
             path.unlink(missing_ok=True)
-        # Whoever it is below may be removing it, too.
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
