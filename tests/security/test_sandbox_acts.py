@@ -39,9 +39,19 @@ def as_we_are(level: str) -> Examined:
 
 
 def as_an_ordinary_user(level: str) -> Examined:
-    """The same in another process, with an interpreter that everybody can read."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
+    return in_another_process(level, NOBODY)
+
+
+def as_root_whose_runs_have_users(level: str) -> Examined:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give runs users of their own")
+    return in_another_process(level, 0)
+
+
+def in_another_process(level: str, user: int) -> Examined:
+    """The same with an interpreter that everybody can read."""
     if not os.path.exists(SYSTEM_PYTHON) or sys.version_info[:2] != (3, 11):
         pytest.skip("there is no second interpreter of this version, readable by others")
     folder = Path(tempfile.mkdtemp(prefix="syft-user-"))
@@ -54,7 +64,7 @@ def as_an_ordinary_user(level: str) -> Examined:
         command = [folder / "venv/bin/python", "-m", "syft.cli", "doctor", "--level", level, "--json"]
         environment = {"SYFT_HOME": str(folder / "home"), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(
-            command, user=NOBODY, group=NOBODY, extra_groups=[], env=environment, capture_output=True, cwd="/"
+            command, user=user, group=user, extra_groups=[], env=environment, capture_output=True, cwd="/"
         )
         if b"is required and not available" in done.stderr or b"Permission denied" in done.stderr:
             pytest.skip(done.stderr.decode())
@@ -64,7 +74,11 @@ def as_an_ordinary_user(level: str) -> Examined:
         shutil.rmtree(folder)
 
 
-WAYS: dict[str, Callable[[str], Examined]] = {"as we are": as_we_are, "ordinary user": as_an_ordinary_user}
+WAYS: dict[str, Callable[[str], Examined]] = {
+    "as we are": as_we_are,
+    "ordinary user": as_an_ordinary_user,
+    "root, runs have users": as_root_whose_runs_have_users,
+}
 
 
 @pytest.fixture(
@@ -92,6 +106,13 @@ def test_most_acts_can_be_tested(examined: Examined) -> None:
     tested = [one for one in examined.findings if not one.outside]
     assert len(tested) >= 60
     assert examined.breaches == []
+
+
+def test_runs_with_users_of_their_own_cannot_look_at_paths(examined: Examined) -> None:
+    if examined.level != LANDLOCK or any("server's user" in one for one in examined.weaknesses):
+        pytest.skip("it is about runs at level landlock that have users of their own")
+    for name in ("ask whether a file of the server's exists", "start very many threads"):
+        assert finding(examined, name).verdict == "held"
 
 
 def test_the_strongest_level_leaves_nothing_out() -> None:
