@@ -56,7 +56,7 @@ LAYERS = {
 
 # Where a rule does not hold, by module (a package stands for all that is in it).
 RUNS_STRANGERS_CODE = ("sandbox.child",)
-READS_ENVIRONMENT = ("config", "cli", "orchestra", "sandbox.jail")
+READS_ENVIRONMENT = ("config", "cli", "orchestra", "sandbox.jail", "sandbox.acts.resources")
 WRITES_HTML = ("client.present", "console")
 IMPORTS_BY_NAME = ("", "sandbox.zygote")  # "" is the root: it loads its public names lazily
 

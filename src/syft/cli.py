@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,10 @@ from syft.errors import InvalidInput, StorageError, SyftException
 from syft.logger import configure
 from syft.model.event import ChainedEvent
 from syft.model.identity import KEY_BYTES
+from syft.node.node import Node
+from syft.sandbox.levels import PROMISES
+from syft.sandbox.report import as_text, examine
+from syft.sandbox.runner import EmbeddedRunner
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
 from syft.store.chain import ChainHead, check_chain
@@ -62,6 +67,8 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
             click.echo(f"Log in: sy.login(port={where.port}, {known})")
             click.echo("Everybody knows this password; change it before anybody else can reach this machine.")
         click.echo("Ctrl-C stops it; its data stays.")
+        # The fence may still be proving itself, and the server answers meanwhile.
+        threading.Thread(target=tell_isolation, args=(node,), daemon=True).start()
 
     try:
         settings = Settings.from_env(os.environ)
@@ -146,6 +153,39 @@ def _key_bytes(text: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise InvalidInput(f"A key is {2 * KEY_BYTES} hex digits: `client.metadata.verify_key`.")
     return key
+
+
+@main.command()
+@click.option(
+    "--level", default="", help="To examine; what SYFT_ISOLATION and SYFT_ISOLATION_MIN choose if left out."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
+def doctor(level: str, as_json: bool) -> None:
+    """Try what submitted code must not be able to do, outside of the fence and inside."""
+    try:
+        settings = Settings.from_env(os.environ)
+        runner = EmbeddedRunner(
+            level=level or settings.isolation, minimum=settings.isolation_min, protected=[settings.home]
+        )
+        try:
+            runner.wait()
+            examined = examine(runner)
+        finally:
+            runner.close()
+    except SyftException as error:
+        raise click.ClickException(error.public_message) from error
+    click.echo(msgspec.json.encode(examined) if as_json else as_text(examined))
+    sys.exit(1 if examined.breaches else 0)
+
+
+def tell_isolation(node: Node) -> None:
+    """Say behind which fence submitted code runs here, or why it does not run."""
+    try:
+        level = node.isolation()
+    except SyftException as error:
+        click.echo(error.public_message, err=True)
+        return
+    click.echo(f"Submitted code runs at isolation level '{level}': {PROMISES[level]}.")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import msgspec
 from syft.errors import InvalidInput
 
 DEFAULT_EMAIL = "info@openmined.org"
+# As in `sandbox.levels`, which is above this module.
+ISOLATION_LEVELS = ("namespaces", "landlock", "process")
 # Everybody knows it: a node accepts it from its own machine only, and says so.
 DEFAULT_PASSWORD = "changethis"  # noqa: S105
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -29,6 +31,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         memory_mb: what one job may use beyond its inputs, in MiB (`SYFT_JOB_MEMORY_MB`).
         cpu_s: processor seconds of one job (`SYFT_JOB_CPU_S`).
         wall_s: seconds one job may take (`SYFT_JOB_WALL_S`).
+        isolation: level of the fence around submitted code: "auto" takes the strongest that proves itself, a name
+            takes that and no other; only "process" here lets code run without a fence (`SYFT_ISOLATION`).
+        isolation_min: with "auto", the weakest level at which code is run (`SYFT_ISOLATION_MIN`).
         durability: "full" survives loss of power, "normal" only a crash (`SYFT_DURABILITY`).
         log_level: of the server's log (`SYFT_LOG_LEVEL`).
     """
@@ -41,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int = 4096
     cpu_s: float = 300.0
     wall_s: float = 600.0
+    isolation: str = "auto"
+    isolation_min: str = "landlock"
     durability: str = "full"
     log_level: str = "WARNING"
 
@@ -72,9 +79,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if given.get("durability", "full") not in ("full", "normal"):
             raise InvalidInput("SYFT_DURABILITY is 'full' or 'normal'.")
         if "log_level" in given:
-            given["log_level"] = level = str(given["log_level"]).strip().upper()
-            if level not in LOG_LEVELS:
-                raise InvalidInput(f"SYFT_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not '{level}'.")
+            given["log_level"] = wanted = str(given["log_level"]).strip().upper()
+            if wanted not in LOG_LEVELS:
+                raise InvalidInput(f"SYFT_LOG_LEVEL is one of {', '.join(LOG_LEVELS)}, not '{wanted}'.")
+        for field, also in (("isolation", ("auto",)), ("isolation_min", ())):
+            level = given.get(field)
+            if level is not None and level not in (*also, *ISOLATION_LEVELS):
+                allowed = ", ".join((*also, *ISOLATION_LEVELS))
+                raise InvalidInput(f"{names[field]} must be one of {allowed}, not '{level}'.")
         for field in ("workers", "memory_mb", "cpu_s", "wall_s", "session_hours"):
             value = given.get(field, 1)
             if not isinstance(value, int | float) or not 0 < value < math.inf:

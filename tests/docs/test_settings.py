@@ -9,6 +9,13 @@ import msgspec
 
 from syft.config import Settings
 
+# Of settings that have a few values only, one that is not the default.
+OTHERS = {
+    "SYFT_DURABILITY": "normal",
+    "SYFT_LOG_LEVEL": "DEBUG",
+    "SYFT_ISOLATION": "process",
+    "SYFT_ISOLATION_MIN": "namespaces",
+}
 SAMPLE = Path(__file__).parent.parent.parent / ".env.sample"
 
 
@@ -31,6 +38,5 @@ def test_each_setting_is_read_from_the_name_it_is_documented_under() -> None:
     """A misspelt variable would quietly do nothing; so each is set to something and must change something."""
     before = Settings.from_env({})
     for name, value in read_sample().items():
-        choices = {"SYFT_DURABILITY": "normal", "SYFT_LOG_LEVEL": "DEBUG"}
-        other = choices.get(name) or ("7" if value.isdigit() else f"{value}x")
+        other = OTHERS.get(name, "7" if value.isdigit() else f"{value}x")
         assert Settings.from_env({name: other}) != before, name

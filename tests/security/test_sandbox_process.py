@@ -41,7 +41,7 @@ def inherited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 def runner(inherited: int) -> Iterator[EmbeddedRunner]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERVER_SECRET", "secret")
-        made = EmbeddedRunner()
+        made = EmbeddedRunner(level="process")
         run(made, "def f(): return 1")
         yield made
         made.close()

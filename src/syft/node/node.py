@@ -141,6 +141,14 @@ class Node:
         with self._store.reading() as reader:
             return reader.setting(DEFAULT_PASSWORD_SETTING) == "yes"
 
+    def isolation(self) -> str:
+        """The level of the fence around submitted code; waits until it is known.
+
+        Raises:
+            InvalidState: there is none that will do, so that no code is run; the text says what to do.
+        """
+        return self._runner.wait()
+
     def start(self) -> None:
         """Take up what the last server left, then begin to run jobs."""
         recover(self._store)

@@ -151,7 +151,8 @@ class Runner(Protocol):
     1. `start` may be called any number of times and returns at once; `run` calls it and waits for it.
     2. `run` blocks until the outcome is known. It may be called from many threads at once.
     3. However the code ends, `run` returns an `Outcome`. It raises only `InvalidInput` (an input cannot be
-       opened, or a uid is in use), `InvalidState` (after `close`), and whatever `result.write` raised.
+       opened, or a uid is in use), `InvalidState` (after `close`, or because this machine allows no level of
+       isolation that will do), and whatever `result.write` raised.
     4. The encoded result is written to `result` piece by piece and never held whole. If the status is not
        `FINISHED`, what has been written is an incomplete value: the caller throws it away. The pieces are
        views that are valid only during the call of `result.write`.
@@ -172,6 +173,14 @@ class Runner(Protocol):
 
     def start(self) -> None:
         """Begin to get ready, in the background."""
+        ...
+
+    def wait(self) -> str:
+        """Wait until it can run functions; the isolation level then.
+
+        Raises:
+            InvalidState: it will not run any; the text says why, and what to do.
+        """
         ...
 
     def run(self, execution: Execution, *, result: BinaryIO, host: Host | None = None) -> Outcome:

@@ -21,11 +21,13 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
         level: isolation level to establish.
         preload: modules to import before the first job.
         scratch: directory in which each run gets one of its own.
+        protected: directories that no run may be able to read.
     """
 
     level: str
     preload: list[str]
     scratch: str
+    protected: list[str]
 
 
 class Fork(msgspec.Struct, tag=True, frozen=True):
@@ -52,9 +54,15 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Unable(msgspec.Struct, tag=True, frozen=True):
-    """From the zygote: it cannot be what was asked; it ends now."""
+    """From the zygote: it cannot be what was asked; it ends now.
+
+    Args:
+        why: what went wrong.
+        for_level: it is the level that this machine does not allow; a weaker one may do.
+    """
 
     why: str
+    for_level: bool = False
 
 
 class Forked(msgspec.Struct, tag=True, frozen=True):

@@ -10,14 +10,24 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final
 
+from syft.sandbox import closure, landlock, mounts, namespaces
+from syft.sandbox.landlock import Ruleset
 from syft.sandbox.limits import MIB, OPEN_FILES_MAX, Limits
 from syft.sandbox.linux import (
+    CLONE_NEWIPC,
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
+    become,
     close_from,
     die_with_parent,
+    drop_capabilities,
+    load_filter,
     prctl,
+    unshare,
 )
+from syft.sandbox.seccomp import Filter
 
 # Enough for deep recursion in C; threads have stacks of their own, counted as memory.
 STACK_BYTES_MAX: Final = 64 * MIB
@@ -30,20 +40,39 @@ _NOTHING_OF: Final = (
 
 
 @dataclass(frozen=True)
+class Room:
+    """Mounts of a run's own, at level `namespaces`.
+
+    Args:
+        keep: paths to be seen although they are below one of its own directories.
+        processes_only: show nothing in `/proc` but processes.
+    """
+
+    keep: tuple[str, ...]
+    processes_only: bool
+
+
+@dataclass(frozen=True)
 class Cell:
-    """Where one run lives.
+    """Where one run lives. What is None is not taken from it.
 
     Args:
         limits: what it may use.
         scratch: its own directory, empty.
+        parent: pid of the zygote as the run sees it, with which it dies.
         owner: uid to become, or None to stay who we are.
-        parent: pid of the zygote, with which it dies.
+        room: its own mounts.
+        ruleset: the files it may use, but for its own.
+        filter: the kernel calls it may make.
     """
 
     limits: Limits
     scratch: str
-    owner: int | None
     parent: int
+    owner: int | None = None
+    room: Room | None = None
+    ruleset: Ruleset | None = None
+    filter: Filter | None = None
 
 
 def arrange_descriptors(wanted: list[int]) -> None:
@@ -67,25 +96,56 @@ def enter(cell: Cell) -> None:
         OSError: the kernel refused a step; the caller ends the process without running anything else.
     """
     os.setsid()
-    _move_to(cell.scratch)
+    if cell.room is not None:
+        # Before Landlock, which forbids to mount anything.
+        _furnish(cell.room, cell.limits)
+    move_to(cell.scratch)
+    if cell.room is not None:
+        _own_user_namespace()
     # Root may have any number of processes: the limit on them is set before the change and works after it.
-    set_limits(cell.limits, shared_uid=cell.owner is None)
+    set_limits(cell.limits, shared_uid=cell.owner is None and cell.room is None)
     if cell.owner is not None:
         become(cell.owner)
+    if cell.filter is not None:
+        drop_capabilities()
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     # No core file of private data, and no attaching by another process of the same uid.
     prctl(PR_SET_DUMPABLE, 0)
     die_with_parent(cell.parent)
+    if cell.ruleset is not None:
+        _restrict_files(cell.ruleset, cell)
+    if cell.filter is not None:
+        # Last: it allows nothing of what has been done above.
+        load_filter(cell.filter.for_process(os.getpid()))
 
 
-def become(uid: int) -> None:
-    """Turn from root into a user that owns nothing else, for good."""
-    os.setgroups([])
-    os.setresgid(uid, uid, uid)
-    os.setresuid(uid, uid, uid)
+def _furnish(room: Room, limits: Limits) -> None:
+    """Mount what is the run's own."""
+    unshare(CLONE_NEWNS | CLONE_NEWIPC)
+    mounts.mount_own(limits.scratch_bytes, room.keep)
+    mounts.mount_proc(processes_only=room.processes_only)
 
 
-def _move_to(scratch: str) -> None:
+def _own_user_namespace() -> None:
+    """The kernel counts the processes of a user per namespace: without one, runs share their limit."""
+    prctl(PR_SET_DUMPABLE, 1)  # else the files that are written next are root's
+    unshare(CLONE_NEWUSER)
+    namespaces.map_user(mounts.UID, mounts.UID)
+
+
+def _restrict_files(ruleset: Ruleset, cell: Cell) -> None:
+    own = mounts.WRITABLE if cell.room is not None else (cell.scratch,)
+    for path in own:
+        ruleset.allow_path(path, landlock.FILL)
+    # By its number, since `self` is a link that everybody reads as themselves.
+    ruleset.allow_path(f"/proc/{os.getpid()}", landlock.READ)
+    for name in closure.PROCESS_FILES:
+        ruleset.allow_path(f"/proc/{name}", landlock.READ)
+    ruleset.restrict()
+
+
+def move_to(scratch: str) -> None:
+    """Make a directory the place for temporary files, caches and whatever has no path."""
     os.chdir(scratch)
     os.environ.update(HOME=scratch, TMPDIR=scratch, MPLCONFIGDIR=scratch, USER="analyst", LOGNAME="analyst")
     tempfile.tempdir = None

@@ -59,6 +59,10 @@ class ZygoteError(Exception):
     """The zygote is not there; says why."""
 
 
+class LevelError(ZygoteError):
+    """The zygote is not there because this machine does not allow the level; says why."""
+
+
 class Launcher:
     """One zygote and the thread that listens to it. When it is gone, another object is made.
 
@@ -66,14 +70,23 @@ class Launcher:
         level: isolation level to establish.
         preload: modules to import once, for all runs.
         environment: added to what every run sees.
+        protected: directories that no run may be able to read; kept to at levels that restrict files.
     """
 
-    def __init__(self, level: str, preload: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        level: str,
+        preload: Sequence[str],
+        environment: Mapping[str, str],
+        protected: Sequence[str] = (),
+    ) -> None:
         self._configure_level = level
         self._preload = list(preload)
+        self._protected = list(protected)
         self._environment = {**ENVIRONMENT, **environment}
         self._ready: Ready | None = None
         self._why = ""
+        self._level_refused = False
         self._decided = threading.Event()
         self._lock = threading.Lock()
         self._gone = False
@@ -105,9 +118,12 @@ class Launcher:
         """Wait until it can take runs.
 
         Raises:
-            ZygoteError: it cannot.
+            LevelError: this machine does not allow the level.
+            ZygoteError: it cannot, for another reason.
         """
         self._decided.wait()
+        if self._ready is None and self._level_refused:
+            raise LevelError(self._why)
         if self._ready is None:
             raise ZygoteError(self._why)
         return self._ready
@@ -171,15 +187,16 @@ class Launcher:
 
     def _listen(self) -> None:
         try:
-            send(self._connection, Configure(self._configure_level, self._preload, str(self._directory)))
+            configure = Configure(self._configure_level, self._preload, str(self._directory), self._protected)
+            send(self._connection, configure)
             while True:
                 message, descriptors = receive(self._connection, to_server)
                 match message:
                     case Ready():
                         self._ready = message
                         self._decided.set()
-                    case Unable(why):
-                        self._why = why
+                    case Unable(why, for_level):
+                        self._why, self._level_refused = why, for_level
                     case Forked(uid):
                         self._lifelines[uid].forked(descriptors[0])
                     case Ended(uid):
@@ -195,6 +212,8 @@ class Launcher:
         directory = self.directory(ended.uid)
         try:
             os.rmdir(directory)
+        except FileNotFoundError:
+            pass  # the level gives runs another place
         except OSError:
             self._removers.submit(scratch.remove, directory)
         lifeline.end(ended)

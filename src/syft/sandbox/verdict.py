@@ -21,6 +21,7 @@ from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage, bytes_text
 
 OTHER_ERROR: Final = "Exception"
 READ_ONLY_HINT: Final = "the inputs are read-only, work on a copy: data = data.copy()"
+FORBIDDEN_CALL: Final = "the code made a forbidden system call"
 # What people return by mistake, beside classes of their own.
 _COMMON_TYPES: Final = frozenset(
     {"function", "generator", "coroutine", "module", "method", "builtin_function_or_method"}
@@ -131,6 +132,8 @@ def _judge_exit(status: int, cpu_s: float, limits: Limits) -> tuple[Status, str]
         return Status.KILLED, cpu_text(limits)
     if status == -signal.SIGKILL:
         return Status.KILLED, "killed by the system, most likely for want of memory"
+    if status == -signal.SIGSYS:
+        return Status.KILLED, FORBIDDEN_CALL
     name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
     return Status.FAILED, f"the code crashed its process ({name})"
 

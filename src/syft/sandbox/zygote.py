@@ -6,6 +6,7 @@ It is trusted, single-threaded, computes nothing, and reads nothing that comes f
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -15,12 +16,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
-from syft.sandbox import child, jail, scratch
+from syft.sandbox import child, closure, jail, landlock, levels, mounts, namespaces, scratch, seccomp
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
-from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, die_with_parent, prctl
+from syft.sandbox.limits import Limits
+from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, become, die_with_parent, prctl
 from syft.wire import codec
 
 SETUP_FAILED: Final = 120
@@ -41,13 +44,204 @@ def main() -> None:
     if not isinstance(configure, Configure):
         return
     try:
-        zygote = Zygote(connection, server, configure)
+        fence = make_fence(configure, lambda error: send(connection, Unable(_told(error), for_level=True)))
+    except Exception as error:
+        send(connection, Unable(_told(error), for_level=True))
+        return
+    if fence is None:
+        # We stay outside, as the parent with whom the one inside dies.
+        connection.close()
+        namespaces.keep()
+        scratch.remove(Path(configure.scratch))
+        return
+    try:
+        zygote = Zygote(connection, server, configure, fence)
         ready = zygote.prepare()
     except Exception as error:
-        send(connection, Unable(f"{type(error).__name__}: {error}"))
+        send(connection, Unable(_told(error)))
         return
     send(connection, ready)
     zygote.serve()
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+class Fence(Protocol):
+    """What a level means for the zygote."""
+
+    weaknesses: list[str]
+
+    def before_fork(self, uid: str) -> None:
+        """What is done by the zygote for a run, before it is forked."""
+        ...
+
+    def cell(self, limits: Limits, uid: str) -> jail.Cell:
+        """What the forked process will enter; called in that process."""
+        ...
+
+    def ended(self, uid: str) -> None:
+        """A run is over."""
+        ...
+
+    def removed(self) -> None:
+        """The server has gone: leave nothing behind."""
+        ...
+
+
+def make_fence(configure: Configure, failed: Callable[[Exception], None]) -> Fence | None:
+    """What the level asked for means here; None in the process that stays outside of it.
+
+    Args:
+        configure: what to become.
+        failed: told what went wrong in a process that then ends.
+    Raises:
+        OSError: the kernel does not allow it.
+        UnsafeClosure: libraries are where data are.
+        ValueError: there is no such level.
+    """
+    match configure.level:
+        case levels.NAMESPACES:
+            paths = closure.readable_paths(configure.protected)
+            was_root = os.geteuid() == 0
+            if not namespaces.fork_through(
+                lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER), failed
+            ):
+                return None
+            namespaces.arrive(paths, configure.scratch, was_root=was_root)
+            return NamespacesFence(paths)
+        case levels.LANDLOCK:
+            abi = landlock.version()
+            if not abi:
+                raise OSError(errno.ENOSYS, "this kernel has no Landlock")
+            files = _FileRules(closure.readable_paths(configure.protected), abi)
+            return OwnerFence(configure.scratch, files, seccomp.build(may_truncate=abi >= 3))
+        case levels.PROCESS:
+            return OwnerFence(configure.scratch, None, None)
+        case _:
+            raise ValueError(f"no such isolation level: {configure.level}")
+
+
+class _FileRules:
+    """What every run may read, held open.
+
+    Args:
+        paths: files and directories.
+        abi: the kernel's version of Landlock.
+    """
+
+    def __init__(self, paths: Sequence[str], abi: int) -> None:
+        self._abi = abi
+        self._granted: list[tuple[int, int]] = []
+        for path in paths:
+            self._hold(path, landlock.READ)
+        for name in closure.DEVICES:
+            self._hold(f"/dev/{name}", landlock.READ_AND_WRITE)
+
+    def _hold(self, path: str, rights: int) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self._granted.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
+
+    def ruleset(self) -> landlock.Ruleset:
+        """Rules for one run, to which its own directories are still to be added."""
+        ruleset = landlock.Ruleset(self._abi)
+        for descriptor, rights in self._granted:
+            ruleset.allow(descriptor, rights)
+        return ruleset
+
+
+class NamespacesFence:
+    """The level `namespaces`, for the first process of them.
+
+    Args:
+        paths: what is seen of the machine.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        abi = landlock.version()
+        self.weaknesses = [] if abi else ["the kernel has no Landlock, which would be a second wall"]
+        own = ["/dev", "/etc/passwd", "/etc/group"]
+        self._files = _FileRules([*paths, *own], abi) if abi else None
+        self._room = jail.Room(tuple(mounts.hidden_by_own(paths)), processes_only=not abi)
+        self._filter = seccomp.build()
+        self._next = namespaces.NextPidNamespace()
+        jail.move_to(mounts.SCRATCH)
+
+    def before_fork(self, uid: str) -> None:
+        """Nothing of a run is prepared outside of it."""
+        self._next.prepare()
+
+    def cell(self, limits: Limits, uid: str) -> jail.Cell:
+        """The same for every run."""
+        ruleset = self._files.ruleset() if self._files else None
+        # Its parent is in another pid namespace, and has the number 0 there.
+        return jail.Cell(limits, mounts.SCRATCH, 0, room=self._room, ruleset=ruleset, filter=self._filter)
+
+    def ended(self, uid: str) -> None:
+        """Its mounts went with it."""
+
+    def removed(self) -> None:
+        """The process outside of the namespaces removes what is there."""
+
+
+class OwnerFence:
+    """The levels `landlock` and `process`: directories on the machine, and users of their own if we are root.
+
+    Args:
+        directory: in which each run gets one.
+        files: what runs may read; None for no restriction.
+        calls: what runs may ask of the kernel; None for no restriction.
+    """
+
+    def __init__(self, directory: str, files: _FileRules | None, calls: seccomp.Filter | None) -> None:
+        self._directory = directory
+        self._files = files
+        self._filter = calls
+        self._owners: dict[str, int] = {}  # uid of the run -> user it runs as
+        self.weaknesses: list[str] = []
+        self._changes_owner = os.geteuid() == 0 and _can_become(FIRST_OWNER)
+        if files is None:
+            self.weaknesses.append(
+                "processes that a run starts can outlive the sandbox if it is ended with SIGKILL"
+            )
+        if os.geteuid() != 0:
+            self.weaknesses.append("runs have the server's user")
+        elif not self._changes_owner:
+            self.weaknesses.append("runs have the server's user, because others cannot read the libraries")
+
+    def before_fork(self, uid: str) -> None:
+        """Make its directory."""
+        directory = f"{self._directory}/{uid}"
+        os.mkdir(directory, 0o700)
+        if self._changes_owner:
+            owner = self._free_owner()
+            os.chown(directory, owner, owner)
+            self._owners[uid] = owner
+
+    def cell(self, limits: Limits, uid: str) -> jail.Cell:
+        """With its own directory, and its own user if there is one."""
+        return jail.Cell(
+            limits,
+            f"{self._directory}/{uid}",
+            os.getppid(),
+            owner=self._owners.get(uid),
+            ruleset=self._files.ruleset() if self._files else None,
+            filter=self._filter,
+        )
+
+    def ended(self, uid: str) -> None:
+        """Its user is free for another."""
+        self._owners.pop(uid, None)
+
+    def removed(self) -> None:
+        """Remove every directory."""
+        scratch.remove(Path(self._directory))
+
+    def _free_owner(self) -> int:
+        """A user that no other run has now."""
+        taken = set(self._owners.values())
+        return next(uid for uid in range(FIRST_OWNER, FIRST_OWNER + OWNERS) if uid not in taken)
 
 
 class Zygote:
@@ -57,25 +251,22 @@ class Zygote:
         connection: to the server, whole packets.
         server: pidfd of the server.
         configure: what to become.
+        fence: what the level means.
     """
 
-    def __init__(self, connection: socket.socket, server: int, configure: Configure) -> None:
+    def __init__(self, connection: socket.socket, server: int, configure: Configure, fence: Fence) -> None:
         self._connection = connection
         self._server = server
         self._configure = configure
+        self._fence = fence
         self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
-        self._owners: dict[str, int] = {}  # uid of the run -> user it runs as
-        self._changes_owner = False
 
     def prepare(self) -> Ready:
         """Import, check, and freeze.
 
         Raises:
             RuntimeError: importing has started a thread, so that forking is not safe.
-            ValueError: the level is unknown.
         """
-        if self._configure.level != "process":
-            raise ValueError(f"no such isolation level: {self._configure.level}")
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         missing = _preload(self._configure.preload)
         _warm_up()
@@ -83,18 +274,13 @@ class Zygote:
         if len(tasks) != 1:
             names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
             raise RuntimeError(f"importing has started threads: {', '.join(names)}")
-        weaknesses = ["processes that a run starts can outlive the sandbox if it is ended with SIGKILL"]
-        if os.geteuid() == 0:
-            self._changes_owner = _can_become(FIRST_OWNER)
-            if not self._changes_owner:
-                weaknesses.append("runs have the server's user, because others cannot read the libraries")
-        else:
-            weaknesses.append("runs have the server's user")
+        _be_first_when_memory_is_short()
         # A run of the same user must not take over the connection to the server.
         prctl(PR_SET_DUMPABLE, 0)
         gc.collect()
         gc.freeze()
-        return Ready(self._configure.level, missing, sorted(_error_names(BaseException)), weaknesses)
+        names = sorted(_error_names(BaseException))
+        return Ready(self._configure.level, missing, names, self._fence.weaknesses)
 
     def serve(self) -> None:
         """Fork what the server asks for, and tell it what ended, until it goes away."""
@@ -123,40 +309,34 @@ class Zygote:
 
     def _fork(self, fork: Fork, descriptors: list[int]) -> int:
         """Make a run; the pidfd of its process."""
-        directory = f"{self._configure.scratch}/{fork.uid}"
-        os.mkdir(directory, 0o700)
-        owner = self._free_owner() if self._changes_owner else None
-        if owner is not None:
-            os.chown(directory, owner, owner)
-            self._owners[fork.uid] = owner
-        cell = jail.Cell(fork.limits, directory, owner, parent=os.getpid())
+        self._fence.before_fork(fork.uid)
         pid = os.fork()
         if pid == 0:
-            self._become_run(cell, descriptors)
+            self._become_run(fork, descriptors)
         pidfd = os.pidfd_open(pid)
         self._runs[pidfd] = fork.uid, pid
         self._tell(Forked(fork.uid), pidfd)
         return pidfd
 
-    def _become_run(self, cell: jail.Cell, descriptors: list[int]) -> NoReturn:
+    def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
         try:
+            cell = self._fence.cell(fork.limits, fork.uid)
             # Asked again by the jail, since changing the user takes it back.
             die_with_parent(cell.parent)
             # The objects must not close numbers that mean something else by then.
             self._connection.detach()
             output, errors, channel, *files = descriptors
             null = os.open(os.devnull, os.O_RDONLY)
-            jail.arrange_descriptors([null, output, errors, channel, *files])
+            wanted = [null, output, errors, channel, *files]
+            if cell.ruleset is not None:
+                wanted.append(cell.ruleset.descriptor)
+                cell.ruleset.descriptor = len(wanted) - 1
+            jail.arrange_descriptors(wanted)
             connection = socket.socket(fileno=3)
             child.main(connection, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
         finally:
             os._exit(SETUP_FAILED)
-
-    def _free_owner(self) -> int:
-        """A user that no other run has now."""
-        taken = set(self._owners.values())
-        return next(uid for uid in range(FIRST_OWNER, FIRST_OWNER + OWNERS) if uid not in taken)
 
     def _reap(self, pidfd: int) -> Ended:
         """Collect a run that has ended, with everything it started."""
@@ -166,7 +346,7 @@ class Zygote:
             os.killpg(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
         self._sweep()
-        self._owners.pop(uid, None)
+        self._fence.ended(uid)
         cpu_s = usage.ru_utime + usage.ru_stime
         return Ended(uid, os.waitstatus_to_exitcode(status), cpu_s, usage.ru_maxrss * 1024)
 
@@ -195,7 +375,7 @@ class Zygote:
         for pidfd in list(self._runs):
             self._reap(pidfd)
         self._sweep()
-        scratch.remove(Path(self._configure.scratch))
+        self._fence.removed()
         os._exit(0)
 
 
@@ -208,6 +388,12 @@ def _preload(names: list[str]) -> list[str]:
         except ImportError:
             missing.append(name)
     return missing
+
+
+def _be_first_when_memory_is_short() -> None:
+    """Let the kernel end runs, and not the server, when the machine has no memory left."""
+    with contextlib.suppress(PermissionError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _warm_up() -> None:
@@ -223,7 +409,7 @@ def _can_become(uid: int) -> bool:
     pid = os.fork()
     if pid == 0:
         try:
-            jail.become(uid)
+            become(uid)
             readable = all(os.access(path, os.R_OK) for path in sys.path if os.path.lexists(path))
             os._exit(0 if readable and os.access(os.__file__, os.R_OK) else 1)
         finally:

@@ -92,7 +92,12 @@ def open_node(
         return Node(
             store=store,
             blobs=blobs,
-            runner=EmbeddedRunner(),
+            runner=EmbeddedRunner(
+                level=settings.isolation,
+                minimum=settings.isolation_min,
+                # All nodes of this machine: their keys, databases and values are in folders side by side.
+                protected=[settings.home],
+            ),
             identity=identity,
             settings=settings,
             name=name,

@@ -1,0 +1,228 @@
+"""This module finds the strongest level of isolation that this machine allows and that proves itself."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from syft.logger import say
+from syft.sandbox import canary
+from syft.sandbox.acts.stage import Stage
+from syft.sandbox.contract import Execution, Outcome, Status
+from syft.sandbox.control import Fork, Ready
+from syft.sandbox.launch import Launcher, LevelError, ZygoteError
+from syft.sandbox.levels import NAMESPACES, PROCESS
+from syft.sandbox.lifeline import Lifeline
+from syft.sandbox.supervise import Supervisor
+
+
+class Refused(Exception):
+    """No level that will do is available on this machine; says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A zygote at a level that has proved itself."""
+
+    launcher: Launcher
+    ready: Ready
+
+
+class Selection:
+    """One search, in a thread of its own, and what came of it.
+
+    Args:
+        levels: to try, the strongest first.
+        launch: makes a zygote at a level.
+        canary_every_s: how often the level must prove itself again.
+    """
+
+    def __init__(
+        self, levels: Sequence[str], launch: Callable[[str], Launcher], canary_every_s: float
+    ) -> None:
+        self._levels = tuple(levels)
+        self._launch = launch
+        self._canary_every_s = canary_every_s
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._launcher: Launcher | None = None
+        self._chosen: Chosen | None = None
+        self._failure: Exception | None = None
+        self._passed_over: list[str] = []
+        self._decided = threading.Event()
+        self._thread = threading.Thread(target=self._search, name="syft-isolation", daemon=True)
+        self._thread.start()
+
+    @property
+    def gone(self) -> bool:
+        """Whether it can take no more runs, and another may."""
+        if not self._decided.is_set() or isinstance(self._failure, Refused):
+            return False
+        return self._chosen is None or self._chosen.launcher.gone
+
+    @property
+    def level(self) -> str:
+        """The level chosen; "" until it is known."""
+        return self._chosen.ready.level if self._chosen else ""
+
+    @property
+    def weaknesses(self) -> tuple[str, ...]:
+        """What the level lacks on this machine, one sentence each."""
+        return tuple(self._chosen.ready.weaknesses) if self._chosen else ()
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """Why stronger levels were not chosen, one sentence each."""
+        return tuple(self._passed_over)
+
+    def wait(self) -> tuple[Launcher, Ready]:
+        """Wait until a level is chosen.
+
+        Raises:
+            Refused: this machine allows none that will do, or the level chosen has failed its test since.
+            ZygoteError: no zygote could be started, for a reason that has nothing to do with levels.
+        """
+        self._decided.wait()
+        chosen, failure = self._chosen, self._failure
+        if failure is not None:
+            raise failure
+        assert chosen is not None
+        return chosen.launcher, chosen.ready
+
+    def close(self) -> None:
+        """End the zygote and wait until nothing is left. May be called twice."""
+        self._closing.set()
+        with self._lock:
+            launcher = self._launcher
+        if launcher is not None:
+            launcher.close()
+        self._thread.join()
+
+    def _search(self) -> None:
+        try:
+            self._chosen = self._find()
+        except (Refused, ZygoteError) as error:
+            self._failure = error
+        except Exception as error:
+            self._failure = ZygoteError(f"{type(error).__name__}: {error}")
+        finally:
+            self._decided.set()
+        if self._chosen is not None and self._chosen.ready.level != PROCESS:
+            self._watch(self._chosen)
+
+    def _watch(self, chosen: Chosen) -> None:
+        """Have the fence prove itself again, now and then; without it nothing runs any more."""
+        while not self._closing.wait(self._canary_every_s) and not chosen.launcher.gone:
+            try:
+                _prove(chosen.launcher, chosen.ready.level)
+            except canary.Breach as error:
+                say(logging.ERROR, "the fence has a hole", isolation=chosen.ready.level, why=str(error))
+                self._failure = Refused(
+                    "This server does not run code any more: its fence has failed a test that it had passed "
+                    f"before ({error}). Start the server again, and run `syft doctor` on its machine."
+                )
+                chosen.launcher.close()
+                return
+            except (canary.CanaryFailed, ZygoteError) as error:
+                say(logging.WARNING, "the fence could not be tested", why=str(error))
+
+    def _find(self) -> Chosen:
+        broken: list[ZygoteError] = []
+        for level in self._levels:
+            with self._lock:
+                if self._closing.is_set():
+                    raise ZygoteError("it was closed")
+                self._launcher = launcher = self._launch(level)
+            try:
+                ready = _prove(launcher, level)
+            except (LevelError, canary.CanaryFailed) as error:
+                self._passed_over.append(f"{level}: {error}")
+                say(logging.WARNING, "a level of isolation is not available", isolation=level, why=str(error))
+            except ZygoteError as error:
+                self._passed_over.append(f"{level}: {error}")
+                broken.append(error)
+            except BaseException:
+                launcher.close()
+                raise
+            else:
+                return Chosen(launcher, ready)
+            launcher.close()
+        if len(broken) == len(self._levels):
+            raise broken[-1]
+        raise Refused(_refusal(self._levels, self._passed_over))
+
+
+def _refusal(levels: Sequence[str], why: Sequence[str]) -> str:
+    """Why no job is run, and what an operator can do about it."""
+    advice = "Run `syft doctor` on the server's machine to see what is missing"
+    if NAMESPACES in levels:
+        advice += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
+    advice += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."
+    return (
+        f"This server does not run code: isolation of at least '{levels[-1]}' is required and not available "
+        f"here ({'; '.join(why)}). {advice}"
+    )
+
+
+def _prove(launcher: Launcher, level: str) -> Ready:
+    """Wait for a zygote, and have it show what its level promises.
+
+    Raises:
+        ZygoteError: it could not be started.
+        CanaryFailed: it did not show it.
+    """
+    if level == PROCESS:
+        return launcher.wait()
+    # Set up while the zygote imports.
+    folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
+    try:
+        with Stage(folder, canary.LIMITS) as stage:
+            stage.outside([])
+            ready = launcher.wait()
+            canary.check(_On(launcher, ready), stage, level)
+    except (ZygoteError, canary.CanaryFailed):
+        raise
+    except Exception as error:
+        launcher.wait()  # perhaps for the same reason, and it knows more
+        raise ZygoteError(f"the self-test could not be set up: {error}") from error
+    return ready
+
+
+class _On:
+    """Runs on one zygote, whatever becomes of others."""
+
+    def __init__(self, launcher: Launcher, ready: Ready) -> None:
+        self._launcher = launcher
+        self._ready = ready
+
+    def run(self, execution: Execution, *, result: BinaryIO) -> Outcome:
+        lifeline = Lifeline()
+        try:
+            supervisor = Supervisor(execution, result, None, lifeline)
+            try:
+                return hand_over(self._launcher, self._ready, execution, supervisor, lifeline)
+            except ZygoteError as error:
+                return Outcome(status=Status.LOST, reason=str(error))
+            finally:
+                supervisor.close()
+        finally:
+            lifeline.answer()
+
+
+def hand_over(
+    launcher: Launcher, ready: Ready, execution: Execution, supervisor: Supervisor, lifeline: Lifeline
+) -> Outcome:
+    """Have a zygote fork a run, and watch it to its end.
+
+    Raises:
+        ZygoteError: the zygote has died, and nothing has begun.
+    """
+    launcher.fork(Fork(execution.uid, execution.limits), supervisor.descriptors, lifeline)
+    supervisor.close_theirs()
+    return supervisor.supervise(launcher.directory(execution.uid), ready.errors, ready.level)

@@ -1,0 +1,179 @@
+"""The strongest level that proves itself is taken, the minimum is kept, and a hole that appears ends it all."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syft.errors import InvalidInput, InvalidState
+from syft.sandbox import canary, selection
+from syft.sandbox.launch import LevelError, ZygoteError
+from syft.sandbox.levels import LANDLOCK, LEVELS, NAMESPACES, PROCESS, from_strongest
+from syft.sandbox.runner import EmbeddedRunner, Execution, Outcome, Status
+
+
+def run(runner: EmbeddedRunner) -> Outcome:
+    work = Execution(uid=uuid.uuid4().hex, source="def f(): return 1", entry="f")
+    return runner.run(work, result=io.BytesIO())
+
+
+class Machine:
+    """What this machine is said to allow, instead of what it does."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.fails: dict[str, Exception] = {}
+        self.asked: list[str] = []
+        self._prove = selection._prove
+        patch.setattr(selection, "_prove", self.prove)
+
+    def prove(self, launcher: object, level: str) -> object:
+        self.asked.append(level)
+        if level in self.fails:
+            raise self.fails[level]
+        # Level `process` stands for all of them: it starts fastest.
+        return self._prove(launcher, PROCESS)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+@pytest.fixture
+def runners() -> Iterator[list[EmbeddedRunner]]:
+    made: list[EmbeddedRunner] = []
+    yield made
+    for one in made:
+        one.close()
+
+
+def test_the_levels_are_ordered_from_the_strongest() -> None:
+    assert LEVELS == (NAMESPACES, LANDLOCK, PROCESS)
+    assert from_strongest(NAMESPACES) == (NAMESPACES,)
+    assert from_strongest(PROCESS) == LEVELS
+
+
+@pytest.mark.parametrize("failure", [LevelError("not here"), canary.Breach("a hole"), ZygoteError("odd")])
+def test_a_level_that_fails_is_passed_over_and_that_is_told(
+    machine: Machine, runners: list[EmbeddedRunner], failure: Exception
+) -> None:
+    machine.fails[NAMESPACES] = failure
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    assert runner.wait() == LANDLOCK == runner.level
+    assert machine.asked == [NAMESPACES, LANDLOCK]
+    assert runner.passed_over == (f"namespaces: {failure}",)
+    assert run(runner).level == LANDLOCK
+
+
+def test_below_the_minimum_nothing_runs_and_the_text_says_what_to_do(
+    machine: Machine, runners: list[EmbeddedRunner]
+) -> None:
+    machine.fails = {NAMESPACES: LevelError("no user namespaces"), LANDLOCK: LevelError("no Landlock")}
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    for _ in range(2):
+        with pytest.raises(
+            InvalidState, match=r"no user namespaces.*no Landlock.*syft doctor.*SYFT_ISOLATION"
+        ) as e:
+            run(runner)
+    assert "'landlock' is required" in e.value.public_message
+    with pytest.raises(InvalidState, match="no Landlock"):
+        runner.wait()
+    assert runner.level == ""
+    assert machine.asked == [NAMESPACES, LANDLOCK]
+
+
+def test_the_minimum_can_be_set(machine: Machine, runners: list[EmbeddedRunner]) -> None:
+    machine.fails = {NAMESPACES: LevelError("no"), LANDLOCK: LevelError("no")}
+    runners.append(strict := EmbeddedRunner(preload=[], minimum=NAMESPACES))
+    with pytest.raises(InvalidState, match="'namespaces' is required"):
+        run(strict)
+    runners.append(lax := EmbeddedRunner(preload=[], minimum=PROCESS))
+    assert run(lax).level == PROCESS
+
+
+def test_a_level_by_name_is_taken_or_nothing(machine: Machine, runners: list[EmbeddedRunner]) -> None:
+    machine.fails[LANDLOCK] = LevelError("no")
+    runners.append(named := EmbeddedRunner(preload=[], level=LANDLOCK))
+    with pytest.raises(InvalidState, match="'landlock' is required"):
+        named.wait()
+    runners.append(weak := EmbeddedRunner(preload=[], level=PROCESS))
+    assert run(weak).level == PROCESS
+
+
+def test_a_sandbox_that_is_broken_at_every_level_is_not_a_matter_of_levels(
+    machine: Machine, runners: list[EmbeddedRunner]
+) -> None:
+    machine.fails = {NAMESPACES: ZygoteError("torn"), LANDLOCK: ZygoteError("worn")}
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    outcome = run(runner)
+    assert (outcome.status, outcome.reason) == (Status.LOST, "the sandbox could not be started: worn")
+    with pytest.raises(InvalidState, match="worn"):
+        runner.wait()
+    machine.fails.clear()
+    assert run(runner).level == NAMESPACES
+
+
+def test_an_error_of_ours_is_not_waited_for_for_ever(machine: Machine, runners: list[EmbeddedRunner]) -> None:
+    machine.fails[NAMESPACES] = KeyError("ours")
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    assert "KeyError: 'ours'" in run(runner).reason
+
+
+@pytest.mark.parametrize("fields", [{"level": "perfect"}, {"minimum": "auto"}, {"minimum": ""}])
+def test_a_level_that_does_not_exist_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(InvalidInput, match="namespaces, landlock, process"):
+        EmbeddedRunner(**fields)  # type: ignore[arg-type]
+
+
+def test_data_among_the_libraries_make_a_level_unavailable(
+    runners: list[EmbeddedRunner], tmp_path: Path
+) -> None:
+    libraries = Path(pytest.__file__).parent
+    runners.append(runner := EmbeddedRunner(preload=[], protected=[libraries / "data"]))
+    with pytest.raises(InvalidState, match=r"would be able to read .*data, because Python imports from"):
+        run(runner)
+
+
+def _fenced(canary_every_s: float) -> EmbeddedRunner:
+    runner = EmbeddedRunner(preload=[], canary_every_s=canary_every_s)
+    try:
+        runner.wait()
+    except InvalidState as error:
+        runner.close()
+        pytest.skip(str(error))
+    return runner
+
+
+def test_a_hole_that_appears_later_ends_all_runs(
+    runners: list[EmbeddedRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holes: list[Exception] = [canary.CanaryFailed("too busy"), canary.Breach("it let through: all")]
+    tested = threading.Event()
+
+    def check(*_: object) -> None:
+        if len(holes) == 1:
+            tested.set()
+        raise holes.pop(0)
+
+    runners.append(runner := _fenced(0.3))
+    monkeypatch.setattr(canary, "check", check)
+    assert run(runner).status is Status.FINISHED
+    assert tested.wait(20)
+    deadline = time.monotonic() + 10
+    while runner._selection is not None and runner._selection._failure is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with pytest.raises(InvalidState, match=r"does not run code any more.*it let through: all"):
+        run(runner)
+
+
+def test_a_fence_that_holds_goes_on(runners: list[EmbeddedRunner]) -> None:
+    runners.append(runner := _fenced(0.05))
+    time.sleep(1)
+    assert run(runner).status is Status.FINISHED
