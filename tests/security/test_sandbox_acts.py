@@ -17,7 +17,7 @@ from click.testing import CliRunner
 import syft.sandbox.report as report
 from syft.cli import main
 from syft.errors import InvalidState
-from syft.sandbox.acts import ACTS
+from syft.sandbox.acts.every import ACTS
 from syft.sandbox.levels import LANDLOCK, LEVELS, NAMESPACES, NOT_PROMISED
 from syft.sandbox.report import Examined, Finding, as_text, examine
 from syft.sandbox.runner import EmbeddedRunner

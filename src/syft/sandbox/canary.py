@@ -8,8 +8,8 @@ from typing import BinaryIO, Final, Protocol
 
 import msgspec
 
-from syft.sandbox.acts import ACTS, Props
 from syft.sandbox.acts.stage import Stage
+from syft.sandbox.acts.table import Props
 from syft.sandbox.contract import Execution, InlineInput, Outcome, Status
 from syft.sandbox.levels import promises
 from syft.sandbox.limits import MIB, Limits
@@ -20,14 +20,14 @@ LIMITS: Final = Limits(memory_bytes=1024 * MIB, scratch_bytes=16 * MIB, threads=
 _CONTROLS: Final = ("read a file of the server's", "list a directory of the server's", "fork")
 _QUICK: Final = """
 import msgspec
-from syft.sandbox.acts import Props, attempt_quick
+from syft.sandbox.acts.every import Props, attempt_quick
 
 def canary(props):
     return attempt_quick(msgspec.convert(props, Props))
 """
 _SINGLE: Final = """
 import msgspec
-from syft.sandbox.acts import Props, attempt
+from syft.sandbox.acts.every import Props, attempt
 
 def canary(props, name):
     return attempt(name, msgspec.convert(props, Props))
@@ -61,15 +61,16 @@ def check(runner: Runs, stage: Stage, level: str) -> None:
         Breach: something worked inside that must not.
         CanaryFailed: the test itself did not work.
     """
-    quick = [name for name, act in ACTS.items() if act.quick]
-    outside = stage.outside(quick)
+    outside = stage.outside_quick()
     for name in _CONTROLS:
-        if outside[name]:
-            raise CanaryFailed(f"the self-test cannot tell: outside, '{name}' fails too ({outside[name]})")
+        if outside.get(name, "no answer"):
+            raise CanaryFailed(
+                f"the self-test cannot tell: outside, '{name}' fails, too: {outside.get(name)}"
+            )
     inside = _run(runner, _QUICK, stage.props)
-    if not isinstance(inside, dict) or set(inside) != set(quick):
+    if not isinstance(inside, dict) or set(inside) != set(outside):
         raise CanaryFailed(f"the self-test could not be run: {inside}")
-    worked = [name for name in quick if not inside[name] and not outside[name] and promises(level, name)]
+    worked = [name for name in outside if not inside[name] and not outside[name] and promises(level, name)]
     harm = stage.harm()
     if worked or harm:
         raise Breach(f"the fence let through: {', '.join([*worked, harm]).strip(', ')}")

@@ -30,7 +30,7 @@ NOT_PROMISED: Final[dict[str, dict[str, str]]] = {
     LANDLOCK: {
         "ask whether a file of the server's exists": "Landlock does not cover stat(); a user of its own does",
         "read the machine's connections": "a run's own /proc tells of the machine's network",
-        "start very many threads": "the kernel does not count those of root; a user of its own is counted",
+        "start very many threads": "they are counted per user, and those of root are not; exact with a user of its own",
     },
 }
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from syft.sandbox import canary, landlock
-from syft.sandbox.acts import ACTS, Act
+from syft.sandbox.acts.every import ACTS, Act
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.levels import NOT_PROMISED, PROMISES, promises
 
@@ -97,7 +97,7 @@ def examine(runner: Examinable) -> Examined:
 
 def _examine(runner: Examinable, stage: Stage, act: Act) -> Finding:
     stage.restore()
-    outside = _judge(act, stage.outside([act.name])[act.name], stage)
+    outside = _judge(act, stage.outside(act.name), stage)
     stage.restore()
     inside = _judge(act, canary.attempt_inside(runner, stage, act.name), stage)
     return Finding(act.name, act.area, outside, inside, promises(runner.level, act.name))

@@ -183,7 +183,7 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
     try:
         with Stage(folder, canary.LIMITS) as stage:
-            stage.outside([])
+            stage.get_ready()
             ready = launcher.wait()
             canary.check(_On(launcher, ready), stage, level)
     except (ZygoteError, canary.CanaryFailed):

@@ -8,14 +8,22 @@ import sys
 
 import msgspec
 
-from syft.sandbox.acts.table import Props, attempt
+from syft.sandbox.acts.every import ACTS, Props, attempt
 
 
 def main() -> None:
-    """Read the props from the first line and names from the next ones; answer each with a line."""
+    """Read the props from the first line and names from the next ones; answer each with a line.
+
+    For null instead of a name, all that are quick are tried, and the answer is an object.
+    """
     props = msgspec.json.decode(sys.stdin.buffer.readline(), type=Props)
     for line in sys.stdin.buffer:
-        answer = _in_a_process(msgspec.json.decode(line, type=str), props)
+        name = msgspec.json.decode(line, type=str | None)
+        answer: str | dict[str, str]
+        if name is None:
+            answer = {one: _in_a_process(one, props) for one, act in ACTS.items() if act.quick}
+        else:
+            answer = _in_a_process(name, props)
         sys.stdout.buffer.write(msgspec.json.encode(answer) + b"\n")
         sys.stdout.buffer.flush()
     # Whoever asked has gone, perhaps without having had the time to clean up.

@@ -65,7 +65,7 @@ def _disk(props: Props) -> None:
                 for _ in range(props.limit_bytes // (4 << 20)):
                     file.write(bytes(1 << 20))
         # Where nothing but a look now and then keeps the limit, it takes a moment.
-        time.sleep(0.7)
+        time.sleep(2)
     finally:
         for number in range(8):
             if os.path.exists(f"big {number}"):
@@ -80,7 +80,8 @@ def _files(props: Props) -> None:
         for number in range(30_000):
             made.append(f"many/{number}")
             os.close(os.open(made[-1], os.O_CREAT | os.O_WRONLY, 0o600))
-        time.sleep(0.7)
+        # To look at so many takes long, and looking may take a tenth of the time only.
+        time.sleep(6)
     finally:
         for path in made:
             if os.path.exists(path):

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -86,18 +85,28 @@ class Stage:
             threads=self._limits.threads,
         )
 
-    def outside(self, names: Iterable[str]) -> Mapping[str, str]:
-        """Try acts outside of any fence. By name: "" if it worked, else what prevented it."""
-        names = list(names)
+    def get_ready(self) -> None:
+        """Begin to get ready for trying acts outside, which takes a moment."""
         if self._control is None:
             self._control = self._start_control()
+
+    def outside(self, name: str) -> str:
+        """Try an act outside of any fence; "" if it worked, else what prevented it."""
+        return msgspec.json.decode(self._ask(name) or b'"no answer"', type=str)
+
+    def outside_quick(self) -> dict[str, str]:
+        """Try all that are quick outside of any fence. By name: "" if it worked, else what prevented it."""
+        return msgspec.json.decode(self._ask(None) or b"{}", type=dict[str, str])
+
+    def _ask(self, name: str | None) -> bytes:
+        self.get_ready()
+        assert self._control is not None
         assert self._control.stdin is not None
         assert self._control.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # there will be no answers
-            for name in names:
-                self._control.stdin.write(msgspec.json.encode(name) + b"\n")
+        with contextlib.suppress(BrokenPipeError):  # there will be no answer
+            self._control.stdin.write(msgspec.json.encode(name) + b"\n")
             self._control.stdin.flush()
-        return {name: msgspec.json.decode(self._control.stdout.readline() or '"no answer"') for name in names}
+        return self._control.stdout.readline()
 
     def harm(self) -> str:
         """What has been done to the props, if anything."""
@@ -174,7 +183,11 @@ class Stage:
                 pass_fds=[secret.fileno()],
             )
         assert control.stdin is not None
-        control.stdin.write(msgspec.json.encode(self.props) + b"\n")
+        with contextlib.suppress(
+            BrokenPipeError
+        ):  # it has died already; that there is no answer will be told
+            control.stdin.write(msgspec.json.encode(self.props) + b"\n")
+            control.stdin.flush()
         return control
 
     def _clear_folder(self) -> None:
