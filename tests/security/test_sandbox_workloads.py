@@ -165,7 +165,6 @@ WORK = {
         """
         import queue, threading, time
         from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
         with ThreadPoolExecutor(8) as pool: total = sum(pool.map(lambda i: i * i, range(100)))
         done = queue.Queue(); timer = threading.Timer(0.01, done.put, [1]); timer.start()
         return total == 328350 and done.get(timeout=5) == 1
