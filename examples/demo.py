@@ -26,7 +26,6 @@ import numpy as np
 import pandas as pd
 
 import syft as sy
-from syft.client.present import settings
 from syft.store.chain import check_chain
 
 OUTPUT: Final = Path("demo-output")
@@ -217,7 +216,7 @@ def owner_checks_the_log(owner: sy.DatasiteClient) -> None:
         who = names.get(event.actor_uid, "the node")
         tell(f"{event.seq:3}  {event.created_at:%H:%M:%S}  {event.verb:<18} {who}")
     check_chain([event.record for event in events], bytes.fromhex(owner.metadata.verify_key))
-    tell(f"{len(events)} events, checked with the node's public key: none changed, moved or missing.")
+    tell(f"{len(events)} events, checked with the node's public key: none changed or moved.")
 
 
 # --- The story
@@ -225,7 +224,7 @@ def owner_checks_the_log(owner: sy.DatasiteClient) -> None:
 
 def main() -> None:
     """Start a server, play both roles against it, and stop it, whatever happens."""
-    settings.quiet = True  # this demo tells its own story
+    sy.settings.quiet = True  # this demo tells its own story
     OUTPUT.mkdir(exist_ok=True)
     os.environ["SYFT_HOME"] = str(OUTPUT / "home")  # nothing of it is left in your home folder
     print(f"{BOLD}A private table answers a question without being seen{PLAIN}")
