@@ -207,15 +207,14 @@ def test_a_run_cannot_multiply_without_end(runner: EmbeddedRunner) -> None:
     assert inside(runner, MULTIPLY) <= LIMITS.threads
 
 
-def left_by_runs() -> list[psutil.Process]:
-    """What zygotes of this process have below them; servers of other tests are no business of ours."""
-    zygotes = [one for one in psutil.Process().children() if "syft.sandbox.zygote" in one.cmdline()]
-    return [below for zygote in zygotes for below in zygote.children(recursive=True)]
+def below_this_process() -> set[psutil.Process]:
+    """Everything this process has started, at any depth: other tests' servers and sandboxes too."""
+    return set(psutil.Process().children(recursive=True))
 
 
-def only_the_zygote_is_left() -> None:
+def nothing_is_left_but(before: set[psutil.Process]) -> None:
     deadline = time.monotonic() + 10
-    while left_by_runs():
+    while below_this_process() - before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -244,11 +243,13 @@ def test_no_process_stays_behind(runner: EmbeddedRunner, tmp_path: Path) -> None
     left = outside(DAEMON, MARK=str(tmp_path / "outside"))
     assert psutil.pid_exists(left)
     os.kill(left, 9)
+    assert inside(runner, "def f(): return 0") == 0
+    before = below_this_process()
     # An orphan is ended while its run goes on, or at its end: the mark may be all that is seen of it.
     source = with_values(DAEMON, {"MARK": "mark"})
     outcome = run(runner, source, limits=Limits(wall_s=3))
     assert outcome.status in {Status.FINISHED, Status.KILLED}
-    only_the_zygote_is_left()
+    nothing_is_left_but(before)
 
 
 def test_a_chain_of_forks_comes_to_an_end(runner: EmbeddedRunner) -> None:
@@ -266,8 +267,10 @@ def test_a_chain_of_forks_comes_to_an_end(runner: EmbeddedRunner) -> None:
             time.sleep(0.2)
             return 1
     """
+    assert inside(runner, "def f(): return 0") == 0
+    before = below_this_process()
     assert inside(runner, source) == 1
-    only_the_zygote_is_left()
+    nothing_is_left_but(before)
     assert inside(runner, "def f(): return 2") == 2
 
 
