@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import msgspec
 
 from syft.errors import SyftException
@@ -14,11 +12,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 
     A subclass names its tag: `class ListUsers(Message, tag="users.list"): ...`. A tag is used once and
     never again; fields are only ever added at the end, with a default, so that older parties can still read.
-    Whether a value is wanted in answer, and whether the message may wait, is data of the class.
     """
-
-    replies: ClassVar[bool] = True
-    eventual: ClassVar[bool] = False
 
 
 def tag_of(kind: type[Message] | Message) -> str:

@@ -167,14 +167,14 @@ class Node:
         self._site.uploads.close()
         self._store.close()
 
-    def receive(self, parcel: Parcel, origin: str = "local") -> Parcel | None:
+    def receive(self, parcel: Parcel, origin: str = "local") -> Parcel:
         """The one way in: open, route, dispatch, and seal the answer.
 
         Args:
             parcel: from anybody at all.
             origin: the network address it came from.
         Returns:
-            A sealed answer, which may be a refusal; None for a message without reply that was done.
+            A sealed answer, which may be a refusal.
         """
         began = time.perf_counter()
         try:

@@ -49,8 +49,6 @@ def make_app(node: Node) -> Starlette:
         except ClientDisconnect:
             return Response(status_code=400)
         answer = await asyncio.get_running_loop().run_in_executor(threads, node.receive, parcel, origin)
-        if answer is None:
-            return Response(status_code=204)
         return Response(pack(answer), media_type=CONTENT_TYPE)
 
     async def metadata(request: Request) -> Response:

@@ -32,7 +32,7 @@ from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.objects import has_grant
-from syft.node.services.views import job_view, some_of
+from syft.node.services.views import job_view, of_caller, sees_some, some_of
 from syft.store.base import Condition, OneOf, Reader
 
 # An answer waits at most this long for a job; the client asks again. Shorter than any proxy's patience.
@@ -135,30 +135,19 @@ def _visible_jobs(
     """A page of the jobs the caller may see."""
 
     def every(limit: int, offset: int) -> list[Job]:
-        mine = _of_caller(ctx, conditions)
+        mine = of_caller(ctx, conditions)
         return reader.select(Job, *mine, limit=limit, offset=offset, newest_first=newest_first)
 
-    if _sees_some(ctx):
+    if sees_some(ctx):
         return some_of(every, lambda job: can_see_job(ctx.caller, job, _owners(reader, job)), limit, offset)
     return every(limit, offset)
 
 
 def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
-    if _sees_some(ctx):
+    if sees_some(ctx):
         every = reader.select(Job, *conditions)
         return sum(can_see_job(ctx.caller, job, _owners(reader, job)) for job in every)
-    return reader.count(Job, *_of_caller(ctx, conditions))
-
-
-def _sees_some(ctx: Context) -> bool:
-    """Whether the caller sees those jobs that ran on their data: neither only their own, nor all."""
-    return ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin
-
-
-def _of_caller(ctx: Context, conditions: list[Condition]) -> list[Condition]:
-    if ctx.caller.can(Capability.DECIDE_REQUESTS):
-        return conditions
-    return [*conditions, OneOf("requester_uid", [ctx.user_uid])]
+    return reader.count(Job, *of_caller(ctx, conditions))
 
 
 @handles(ListJobs, needs=Capability.RUN_CODE)

@@ -27,7 +27,7 @@ from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.codes import keep_code
-from syft.node.services.views import known_owners, owners_of, request_view, some_of
+from syft.node.services.views import known_owners, of_caller, owners_of, request_view, sees_some, some_of
 from syft.policy.approval import approval_digest
 from syft.store.base import Condition, OneOf, Reader, Transaction
 
@@ -115,29 +115,18 @@ def _visible(
     """A page of the requests the caller may see."""
 
     def every(limit: int, offset: int) -> list[Request]:
-        conditions_ = _of_caller(ctx, conditions)
+        conditions_ = of_caller(ctx, conditions)
         return reader.select(Request, *conditions_, limit=limit, offset=offset, newest_first=newest_first)
 
-    if _sees_some(ctx):
+    if sees_some(ctx):
         return some_of(every, lambda request: _can_see(ctx, reader, request), limit, offset)
     return every(limit, offset)
 
 
 def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
-    if _sees_some(ctx):
+    if sees_some(ctx):
         return sum(_can_see(ctx, reader, request) for request in reader.select(Request, *conditions))
-    return reader.count(Request, *_of_caller(ctx, conditions))
-
-
-def _sees_some(ctx: Context) -> bool:
-    """Whether the caller sees those requests that concern their data: neither only their own, nor all."""
-    return ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin
-
-
-def _of_caller(ctx: Context, conditions: list[Condition]) -> list[Condition]:
-    if ctx.caller.can(Capability.DECIDE_REQUESTS):
-        return conditions
-    return [*conditions, OneOf("requester_uid", [ctx.user_uid])]
+    return reader.count(Request, *of_caller(ctx, conditions))
 
 
 def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:

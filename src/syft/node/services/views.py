@@ -16,11 +16,12 @@ from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectKind, ObjectRecord, ValueRef
-from syft.model.permission import Grant
+from syft.model.permission import Capability, Grant
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.model.user import PersonView, User
-from syft.store.base import Reader
+from syft.node.context import Context
+from syft.store.base import Condition, OneOf, Reader
 
 
 def person(reader: Reader, uid: UID, *, asks: bool = False) -> PersonView:
@@ -122,6 +123,18 @@ def some_of(
         if len(some) < _PAGE:
             break
     return seen[offset : offset + limit]
+
+
+def sees_some(ctx: Context) -> bool:
+    """Whether the caller sees the requests and jobs that concern their data: neither only their own, nor all."""
+    return ctx.caller.can(Capability.DECIDE_REQUESTS) and not ctx.caller.is_admin
+
+
+def of_caller(ctx: Context, conditions: list[Condition]) -> list[Condition]:
+    """The conditions, with "their own" among them for whoever decides about nothing."""
+    if ctx.caller.can(Capability.DECIDE_REQUESTS):
+        return conditions
+    return [*conditions, OneOf("requester_uid", [ctx.user_uid])]
 
 
 def latest_request(reader: Reader, code: Code) -> Request | None:
