@@ -61,9 +61,9 @@ def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
             "ValueError on line 3: the inputs are read-only, work on a copy: data = data.copy()",
         ),
         (
-            Evidence(failed=failed("PermissionError", hint="one_process"), started=True),
+            Evidence(failed=failed(hint="one_process"), started=True),
             Status.FAILED,
-            "PermissionError on line 3: a run starts no processes; use threads, or workers=0",
+            "ValueError on line 3: a run starts no processes; use threads, or workers=0",
         ),
         (
             Evidence(
