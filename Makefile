@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-security check format docs-check bench run clean
+.PHONY: help setup setup-torch demo test test-fast test-security check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -17,6 +17,9 @@ help:  ## this list
 
 setup:  ## make .venv, or bring it up to date; every target below does this first
 	@.ci/bootstrap
+
+setup-torch: setup  ## torch as well, without CUDA; the next change of uv.lock takes it out again
+	@.ci/torch
 
 demo: setup  ## the main job: launch, upload, request, approve, run, release
 	@$(BIN)/python examples/demo.py

@@ -21,6 +21,7 @@ from syft.errors import CodeFailed, InvalidInput, LimitExceeded, SyftException, 
 from syft.model.uid import UID
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.levels import PROCESS
+from syft.sandbox.profiles import profile_for
 from syft.sandbox.runner import EmbeddedRunner
 from syft.wire import codec
 
@@ -139,6 +140,7 @@ def _run(
         inputs=inputs,
         links=frozenset(captured.nested),
         datasite_parameter="datasite" if captured.uses_datasite else None,
+        profile=profile_for(captured.source),
     )
     outcome = runner.run(execution, result=result, host=host)
     result.flush()

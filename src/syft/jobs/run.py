@@ -54,6 +54,7 @@ from syft.policy.outputs import check_can_leave
 from syft.policy.release import release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import Limits
+from syft.sandbox.profiles import profile_for
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
 
@@ -212,6 +213,7 @@ class Runs:
             links=frozenset(submission.nested),
             datasite_parameter="datasite" if submission.uses_datasite else None,
             limits=self._limits,
+            profile=profile_for(submission.source),
         )
 
     def _type_of(self, value: ValueRef) -> str:

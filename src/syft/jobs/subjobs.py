@@ -27,6 +27,7 @@ from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import Limits
+from syft.sandbox.profiles import profile_for
 from syft.store.base import Store
 
 # One approval, one budget: a job that launches more than this is a loop, not a map.
@@ -118,6 +119,7 @@ class SubjobHost:
                         links=frozenset(submission.nested),
                         datasite_parameter="datasite" if submission.uses_datasite else None,
                         limits=self._limits,
+                        profile=profile_for(submission.source),
                     )
                     host = _Launched(self, depth)
                     outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=host)

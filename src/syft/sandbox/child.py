@@ -44,6 +44,10 @@ PROGRESS_BURST = 10
 # Memory that is given back when there is none left, so that this can be said.
 LAST_WORDS_BYTES = 4 << 20
 READ_ONLY_NOTE = "The inputs are read-only, because all runs share them. Change a copy: `data = data.copy()`."
+ONE_PROCESS_NOTE = (
+    "A run is one process and starts no others. Use threads (concurrent.futures.ThreadPoolExecutor, joblib and "
+    "scikit-learn with n_jobs), and num_workers=0 for a DataLoader."
+)
 
 
 _reserve: list[bytearray] = []
@@ -302,8 +306,26 @@ def _hint(error: BaseException) -> Hint:
         case ValueError() if re.search(r"read-?only", str(error)):
             error.add_note(READ_ONLY_NOTE)
             return "read_only"
+        case PermissionError() if _was_starting_a_process(error):
+            error.add_note(ONE_PROCESS_NOTE)
+            return "one_process"
         case _:
             return ""
+
+
+def _was_starting_a_process(error: PermissionError) -> bool:
+    """Whether an error comes from within the standard library's ways to start one."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    match module.partition(".")[0]:
+        case "multiprocessing":
+            return True  # also for want of the machine's shared memory, which comes before the fork
+        case "subprocess":
+            return error.errno == errno.EPERM  # else it is about the program that was to be started
+        case _:
+            return False
 
 
 def _failed(error: BaseException, hint: Hint) -> Failed:

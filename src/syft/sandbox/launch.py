@@ -18,18 +18,6 @@ from syft.sandbox import scratch
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_server
 from syft.sandbox.lifeline import Lifeline
 
-PRELOAD: Final = (
-    "numpy",
-    "numpy.random",
-    "pandas",
-    "pyarrow",
-    "pyarrow.compute",
-    "pyarrow.csv",
-    "pyarrow.parquet",
-    # Last, when pandas is there: what the guide of 2024 needs of it.
-    "syft.sandbox.compat",
-)
-
 # All that a run sees of an environment. Libraries must start no thread while they are imported, or the zygote
 # could not be forked safely: hence one thread for everybody, and no background thread in Arrow's allocator.
 ENVIRONMENT: Final[Mapping[str, str]] = {

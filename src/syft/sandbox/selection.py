@@ -41,14 +41,20 @@ class Selection:
         levels: to try, the strongest first.
         launch: makes a zygote at a level.
         canary_every_s: how often the level must prove itself again.
+        breached: told, in this search's thread, that a fence which held does not hold any more.
     """
 
     def __init__(
-        self, levels: Sequence[str], launch: Callable[[str], Launcher], canary_every_s: float
+        self,
+        levels: Sequence[str],
+        launch: Callable[[str], Launcher],
+        canary_every_s: float,
+        breached: Callable[[Refused], None],
     ) -> None:
         self._levels = tuple(levels)
         self._launch = launch
         self._canary_every_s = canary_every_s
+        self._breached = breached
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._launcher: Launcher | None = None
@@ -123,14 +129,17 @@ class Selection:
                 _prove(chosen.launcher, chosen.ready.level)
             except canary.Breach as error:
                 say(logging.ERROR, "the fence has a hole", isolation=chosen.ready.level, why=str(error))
-                self._failure = Refused(
+                refused = Refused(
                     "This server does not run code any more: its fence has failed a test that it had passed "
                     f"before ({error}). Start the server again, and run `syft doctor` on its machine."
                 )
+                self._failure = refused
                 chosen.launcher.close()
+                self._breached(refused)
                 return
             except (canary.CanaryFailed, ZygoteError) as error:
-                say(logging.WARNING, "the fence could not be tested", why=str(error))
+                if not self._closing.is_set():
+                    say(logging.WARNING, "the fence could not be tested", why=str(error))
 
     def _find(self) -> Chosen:
         broken: list[ZygoteError] = []

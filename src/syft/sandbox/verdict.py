@@ -20,6 +20,7 @@ from syft.sandbox.control import Ended
 from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage, bytes_text
 
 OTHER_ERROR: Final = "Exception"
+ONE_PROCESS_HINT: Final = "a run starts no processes; use threads, or workers=0"
 READ_ONLY_HINT: Final = "the inputs are read-only, work on a copy: data = data.copy()"
 FORBIDDEN_CALL: Final = "the code made a forbidden system call"
 # What people return by mistake, beside classes of their own.
@@ -121,6 +122,8 @@ def _judge_failure(
         reason += f" on line {line}"
     if failed.hint == "read_only":
         reason += f": {READ_ONLY_HINT}"
+    if failed.hint == "one_process":
+        reason += f": {ONE_PROCESS_HINT}"
     return Status.FAILED, reason
 
 

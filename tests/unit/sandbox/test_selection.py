@@ -166,7 +166,7 @@ def test_a_hole_that_appears_later_ends_all_runs(
     assert run(runner).status is Status.FINISHED
     assert tested.wait(20)
     deadline = time.monotonic() + 10
-    while runner._selection is not None and runner._selection._failure is None:
+    while runner._keeper._refused is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     with pytest.raises(InvalidState, match=r"does not run code any more.*it let through: all"):
