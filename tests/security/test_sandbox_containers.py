@@ -83,7 +83,7 @@ def examined(profile: Profile, examinations: dict[Profile, Examined]) -> Examine
 
 
 def test_the_strongest_level_that_is_possible_is_taken(profile: Profile, examined: Examined) -> None:
-    assert examined.level == LEVELS[profile]
+    assert examined.level == LEVELS[profile], examined.passed_over
     assert [one.partition(":")[0] for one in examined.passed_over] == (
         [] if examined.level == NAMESPACES else [NAMESPACES]
     )
