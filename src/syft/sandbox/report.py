@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
-from syft.sandbox import canary, landlock
+from syft.sandbox import advice, canary, landlock
 from syft.sandbox.acts.every import ACTS, Act
 from syft.sandbox.acts.stage import Stage
-from syft.sandbox.levels import NOT_PROMISED, PROMISES, promises
+from syft.sandbox.levels import NAMESPACES, NOT_PROMISED, PROMISES, promises
 
 # What an act does to others is seen a moment later.
 _SETTLE_S: Final = 0.02
@@ -44,13 +45,25 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """What was found of a level on this machine."""
+    """What was found of a level on this machine.
+
+    Args:
+        level: that was examined.
+        landlock: version of Landlock; 0 where there is none.
+        weaknesses: what the level lacks here.
+        passed_over: why stronger levels were not chosen.
+        findings: one for each act.
+        to_do: for the strongest level, if it was passed over.
+        profile: of AppArmor, if that is missing; else empty.
+    """
 
     level: str
     landlock: int
     weaknesses: tuple[str, ...]
     passed_over: tuple[str, ...]
     findings: tuple[Finding, ...]
+    to_do: tuple[str, ...] = ()
+    profile: str = ""
 
     @property
     def breaches(self) -> list[Finding]:
@@ -92,7 +105,23 @@ def examine(runner: Examinable) -> Examined:
         Stage(Path(folder, "stage"), canary.LIMITS) as stage,
     ):
         findings = tuple(_examine(runner, stage, act) for act in ACTS.values())
-    return Examined(runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings)
+    to_do, profile = missing(runner.passed_over)
+    return Examined(
+        runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings, to_do, profile
+    )
+
+
+def missing(passed_over: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """What to do for the strongest level, and the profile of AppArmor if one is missing.
+
+    Args:
+        passed_over: levels that are not available, each with the reason.
+    """
+    why = next((one for one in passed_over if one.startswith(f"{NAMESPACES}:")), "")
+    if not why:
+        return (), ""
+    machine = advice.look()
+    return advice.how_to_raise(machine, why), advice.apparmor_profile() if machine.apparmor else ""
 
 
 def _examine(runner: Examinable, stage: Stage, act: Act) -> Finding:
@@ -117,6 +146,9 @@ def as_text(examined: Examined) -> str:
     lines = [f"Isolation level: {examined.level} ({PROMISES[examined.level]})"]
     lines.append(f"Landlock: version {examined.landlock}" if examined.landlock else "Landlock: not there")
     lines += [f"A stronger level is not available: {why}" for why in examined.passed_over]
+    lines += [f"For `{NAMESPACES}`: {one}" for one in examined.to_do]
+    if examined.profile:
+        lines += ["", examined.profile, ""]
     lines += [f"On this machine: {weakness}" for weakness in examined.weaknesses]
     area = ""
     for one in examined.findings:

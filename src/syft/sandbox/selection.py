@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from syft.logger import say
-from syft.sandbox import canary
+from syft.sandbox import advice, canary
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Fork, Ready
@@ -169,13 +169,17 @@ class Selection:
 
 def _refusal(levels: Sequence[str], why: Sequence[str]) -> str:
     """Why no job is run, and what an operator can do about it."""
-    advice = "Run `syft doctor` on the server's machine to see what is missing"
+    to_do = "Run `syft doctor` on the server's machine to see what is missing"
     if NAMESPACES in levels:
-        advice += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
-    advice += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."
+        to_do += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
+    to_do += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."
+    if NAMESPACES in levels:
+        to_do = " ".join(
+            [to_do, *(f"For `namespaces`: {one}" for one in advice.how_to_raise(advice.look(), why[0]))]
+        )
     return (
         f"This server does not run code: isolation of at least '{levels[-1]}' is required and not available "
-        f"here ({'; '.join(why)}). {advice}"
+        f"here ({'; '.join(why)}). {to_do}"
     )
 
 

@@ -23,7 +23,19 @@ from typing import Final, NoReturn, Protocol
 from syft.sandbox import child, closure, jail, landlock, levels, mounts, namespaces, scratch, seccomp
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
 from syft.sandbox.limits import Limits
-from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, become, die_with_parent, prctl
+from syft.sandbox.linux import (
+    CAP_CHOWN,
+    CAP_DAC_OVERRIDE,
+    CAP_KILL,
+    CAP_SETGID,
+    CAP_SETUID,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    become,
+    die_with_parent,
+    has_capabilities,
+    prctl,
+)
 from syft.wire import codec
 
 SETUP_FAILED: Final = 120
@@ -31,6 +43,8 @@ SETUP_FAILED: Final = 120
 # runs ("dynamic users"), low enough to exist in containers that map 65,536 uids.
 FIRST_OWNER: Final = 61184
 OWNERS: Final = 4336
+# What it takes to give a run a user and a directory, to end it, and to remove what it left.
+_RULES_OTHERS: Final = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID)
 _SWEEP_EVERY_S: Final = 1.0
 _SWEEP_WAIT_S: Final = 5.0
 
@@ -104,12 +118,12 @@ def make_fence(configure: Configure, failed: Callable[[Exception], None]) -> Fen
     match configure.level:
         case levels.NAMESPACES:
             paths = closure.readable_paths(configure.protected)
-            was_root = os.geteuid() == 0
+            first = namespaces.may_mount()
             if not namespaces.fork_through(
-                lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER), failed
+                lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER, mounts_first=first), failed
             ):
                 return None
-            namespaces.arrive(paths, configure.scratch, was_root=was_root)
+            namespaces.arrive(paths, configure.scratch, mounted=first)
             return NamespacesFence(paths)
         case levels.LANDLOCK:
             abi = landlock.version()
@@ -200,13 +214,17 @@ class OwnerFence:
         self._filter = calls
         self._owners: dict[str, int] = {}  # uid of the run -> user it runs as
         self.weaknesses: list[str] = []
-        self._changes_owner = os.geteuid() == 0 and _can_become(FIRST_OWNER)
+        # Root of a container may lack any of these. Without CAP_KILL it could not end a run of another user.
+        may_rule = os.geteuid() == 0 and has_capabilities(*_RULES_OTHERS)
+        self._changes_owner = may_rule and _can_become(FIRST_OWNER)
         if files is None:
             self.weaknesses.append(
                 "processes that a run starts can outlive the sandbox if it is ended with SIGKILL"
             )
         if os.geteuid() != 0:
             self.weaknesses.append("runs have the server's user")
+        elif not may_rule:
+            self.weaknesses.append("runs have the server's user, because this root may not act for others")
         elif not self._changes_owner:
             self.weaknesses.append("runs have the server's user, because others cannot read the libraries")
 
