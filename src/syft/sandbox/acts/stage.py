@@ -205,9 +205,10 @@ def _start_victim() -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    # Before its input ends: the one that tries acts outside would take that for our death, and clear the folder.
+    process.kill()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
-    process.kill()
     process.wait()
