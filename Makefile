@@ -49,7 +49,7 @@ format: setup  ## put imports and layout in order
 	$(BIN)/ruff format .
 
 bench: setup  ## the benchmarks, as JSON
-	@set -e; for file in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$file $(ARGS); done
+	@$(BIN)/python benchmarks/bench_datasite.py $(ARGS)
 
 run: setup  ## a server here, until Ctrl-C; ARGS="--help" lists its options
 	@$(BIN)/syft launch $(ARGS)

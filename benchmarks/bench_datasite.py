@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from bench_sandbox import bench_sandbox
 from measure import Growth, Measure, family_rss_mb, rss_mb
 
 import syft as sy
@@ -392,6 +393,7 @@ def bench_large_call() -> Iterator[Measure]:
 
 GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {
     "import": bench_import,
+    "sandbox": bench_sandbox,
     "start": bench_start,
     "login": bench_login,
     "reads": bench_reads,

@@ -147,8 +147,17 @@ def _restrict_files(ruleset: Ruleset, cell: Cell) -> None:
 def move_to(scratch: str) -> None:
     """Make a directory the place for temporary files, caches and whatever has no path."""
     os.chdir(scratch)
-    os.environ.update(HOME=scratch, TMPDIR=scratch, MPLCONFIGDIR=scratch, USER="analyst", LOGNAME="analyst")
-    tempfile.tempdir = None
+    wanted = {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "MPLCONFIGDIR": scratch,
+        "USER": mounts.USER,
+        "LOGNAME": mounts.USER,
+    }
+    # Mostly they are so already: to write them again copies pages that are shared with the parent.
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.environ.update(wanted)
+        tempfile.tempdir = None
 
 
 def set_limits(limits: Limits, *, shared_uid: bool) -> None:

@@ -105,6 +105,10 @@ class Ruleset:
     def restrict(self) -> None:
         """Restrict this process, for good. Needs no_new_privs."""
         syscall("landlock_restrict_self", ctypes.c_int(self.descriptor), ctypes.c_uint(0))
+        self.close()
+
+    def close(self) -> None:
+        """Forget the rules; whoever has been restricted by them stays so."""
         os.close(self.descriptor)
 
 

@@ -15,8 +15,9 @@ from syft.sandbox.acts.every import ACTS, Act
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.levels import NAMESPACES, NOT_PROMISED, PROMISES, promises
 
-# What an act does to others is seen a moment later.
+# What an act does to others is seen a moment later; outside, where it must be seen, on a busy machine much later.
 _SETTLE_S: Final = 0.02
+_PATIENCE_S: Final = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -126,17 +127,21 @@ def missing(passed_over: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 def _examine(runner: Examinable, stage: Stage, act: Act) -> Finding:
     stage.restore()
-    outside = _judge(act, stage.outside(act.name), stage)
+    # Harm that shows only when the act has been tried inside, too, would be taken for a hole in the fence.
+    outside = _judge(act, stage.outside(act.name), stage, _PATIENCE_S)
     stage.restore()
-    inside = _judge(act, canary.attempt_inside(runner, stage, act.name), stage)
+    inside = _judge(act, canary.attempt_inside(runner, stage, act.name), stage, _SETTLE_S)
     return Finding(act.name, act.area, outside, inside, promises(runner.level, act.name))
 
 
-def _judge(act: Act, prevented: str, stage: Stage) -> str:
+def _judge(act: Act, prevented: str, stage: Stage, patience_s: float) -> str:
     """Why an act failed; empty if it worked. What has been done to the props counts, whatever the act says."""
-    if act.proven_outside:
+    until = time.monotonic() + (_SETTLE_S if prevented else patience_s)
+    harm = stage.harm()
+    while act.proven_outside and not harm and time.monotonic() < until:
         time.sleep(_SETTLE_S)
-    if stage.harm():
+        harm = stage.harm()
+    if harm:
         return ""
     return prevented or ("it had no effect" if act.proven_outside else "")
 

@@ -192,34 +192,35 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     """
     if level == PROCESS:
         return launcher.wait()
-    # Set up while the zygote imports.
     folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
     try:
         with Stage(folder, canary.LIMITS) as stage:
-            stage.get_ready()
-            ready = launcher.wait()
-            canary.check(_On(launcher, ready), stage, level)
-    except (ZygoteError, canary.CanaryFailed):
+            # The acts are tried outside first, while the zygote imports.
+            canary.check(_On(launcher), stage, level)
+    except ZygoteError:
+        raise
+    except canary.CanaryFailed:
+        launcher.wait()  # perhaps for the same reason, and it knows more
         raise
     except Exception as error:
-        launcher.wait()  # perhaps for the same reason, and it knows more
+        launcher.wait()
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
-    return ready
+    return launcher.wait()
 
 
 class _On:
-    """Runs on one zygote, whatever becomes of others."""
+    """Runs on one zygote, as soon as it is ready, whatever becomes of others."""
 
-    def __init__(self, launcher: Launcher, ready: Ready) -> None:
+    def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._ready = ready
 
     def run(self, execution: Execution, *, result: BinaryIO) -> Outcome:
+        ready = self._launcher.wait()
         lifeline = Lifeline()
         try:
             supervisor = Supervisor(execution, result, None, lifeline)
             try:
-                return hand_over(self._launcher, self._ready, execution, supervisor, lifeline)
+                return hand_over(self._launcher, ready, execution, supervisor, lifeline)
             except ZygoteError as error:
                 return Outcome(status=Status.LOST, reason=str(error))
             finally:

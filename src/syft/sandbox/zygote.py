@@ -95,6 +95,10 @@ class Fence(Protocol):
         """What the forked process will enter; called in that process."""
         ...
 
+    def after_fork(self) -> None:
+        """What is done by the zygote for the next run, when one has been forked and nobody waits."""
+        ...
+
     def ended(self, uid: str) -> None:
         """A run is over."""
         ...
@@ -152,13 +156,25 @@ class _FileRules:
             self._hold(path, landlock.READ)
         for name in closure.DEVICES:
             self._hold(f"/dev/{name}", landlock.READ_AND_WRITE)
+        self._ready: landlock.Ruleset | None = self._ruleset()
 
     def _hold(self, path: str, rights: int) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._granted.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
 
-    def ruleset(self) -> landlock.Ruleset:
-        """Rules for one run, to which its own directories are still to be added."""
+    def take(self) -> landlock.Ruleset:
+        """Rules for the run that calls this, to which its own directories are still to be added."""
+        return self._ready or self._ruleset()
+
+    def renew(self) -> None:
+        """Make other rules for the next run, since the ones there are belong to the one just forked."""
+        if self._ready is not None:
+            self._ready.close()
+        self._ready = None
+        with contextlib.suppress(OSError):  # then that run makes them itself, or cannot be set up
+            self._ready = self._ruleset()
+
+    def _ruleset(self) -> landlock.Ruleset:
         ruleset = landlock.Ruleset(self._abi)
         for descriptor, rights in self._granted:
             ruleset.allow(descriptor, rights)
@@ -188,9 +204,14 @@ class NamespacesFence:
 
     def cell(self, limits: Limits, uid: str) -> jail.Cell:
         """The same for every run."""
-        ruleset = self._files.ruleset() if self._files else None
+        ruleset = self._files.take() if self._files else None
         # Its parent is in another pid namespace, and has the number 0 there.
         return jail.Cell(limits, mounts.SCRATCH, 0, room=self._room, ruleset=ruleset, filter=self._filter)
+
+    def after_fork(self) -> None:
+        """Rules for the next."""
+        if self._files is not None:
+            self._files.renew()
 
     def ended(self, uid: str) -> None:
         """Its mounts went with it."""
@@ -244,9 +265,14 @@ class OwnerFence:
             f"{self._directory}/{uid}",
             os.getppid(),
             owner=self._owners.get(uid),
-            ruleset=self._files.ruleset() if self._files else None,
+            ruleset=self._files.take() if self._files else None,
             filter=self._filter,
         )
+
+    def after_fork(self) -> None:
+        """Rules for the next."""
+        if self._files is not None:
+            self._files.renew()
 
     def ended(self, uid: str) -> None:
         """Its user is free for another."""
@@ -334,6 +360,7 @@ class Zygote:
         pidfd = os.pidfd_open(pid)
         self._runs[pidfd] = fork.uid, pid
         self._tell(Forked(fork.uid), pidfd)
+        self._fence.after_fork()
         return pidfd
 
     def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
