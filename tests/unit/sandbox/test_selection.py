@@ -71,6 +71,33 @@ def test_a_level_that_fails_is_passed_over_and_that_is_told(
     assert run(runner).level == LANDLOCK
 
 
+def test_a_test_that_breaks_off_is_made_once_more(
+    machine: Machine, runners: list[EmbeddedRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Load alone does not leave a server at a weaker level; what fails twice is passed over."""
+    broken_off = iter([canary.CanaryFailed("too busy")])
+    prove = machine.prove
+
+    def sometimes(launcher: object, level: str) -> object:
+        ready = prove(launcher, level)
+        for error in broken_off:
+            raise error
+        return ready
+
+    monkeypatch.setattr(selection, "_prove", sometimes)
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    runner.wait()
+    assert machine.asked == [NAMESPACES, NAMESPACES]
+    assert runner.passed_over == ()
+
+    monkeypatch.setattr(selection, "_prove", prove)
+    machine.asked.clear()
+    machine.fails[NAMESPACES] = canary.CanaryFailed("too busy")
+    runners.append(other := EmbeddedRunner(preload=[]))
+    assert other.wait() == LANDLOCK
+    assert machine.asked == [NAMESPACES, NAMESPACES, LANDLOCK]
+
+
 def test_below_the_minimum_nothing_runs_and_the_text_says_what_to_do(
     machine: Machine, runners: list[EmbeddedRunner]
 ) -> None:
