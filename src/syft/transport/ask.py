@@ -6,7 +6,6 @@ import time
 from typing import NamedTuple, TypeVar
 
 from syft.errors import BadReply, WireError, from_code
-from syft.model.address import Address
 from syft.model.identity import Identity
 from syft.model.message import Done, Message, Refusal
 from syft.model.settings import NodeInfo
@@ -49,7 +48,7 @@ def ask(
         message,
         identity=identity,
         recipient=key,
-        address=Address(domain=node.uid),
+        address=node.address,
         now_ms=now_ms(),
         attachment=attachment,
     )
