@@ -198,11 +198,6 @@ class Node:
         return self._uid
 
     @property
-    def address(self) -> Address:
-        """Where it is: itself, and what it has been told is above it."""
-        return self._address
-
-    @property
     def has_default_password(self) -> bool:
         """Whether the root account still has the password that everybody knows."""
         with self.open().store.reading() as reader:
@@ -264,6 +259,8 @@ class Node:
             check_for_me(sealed.header, self._uid)
             opened = sealed.open(
                 recipient=self._identity.verify_key,
+                # Within one process an address is no further away than a key.
+                unnamed=self.root_key is not None,
                 now_ms=time.time_ns() // 1_000_000,
                 guard=self._guard,
                 attachment=parcel.attachment,
