@@ -44,14 +44,10 @@ LAYERS = {
     "cli": 11,
     "service": 12,
     "util": 12,
-    "core.common": 12,
-    "core.io": 12,
-    "core.node.common": 13,
-    "generic": 13,
-    "workers": 13,
-    "core.node": 14,
-    "core": 14,
-    "messaging": 14,
+    "core": 13,
+    "generic": 14,
+    "workers": 14,
+    "messaging": 15,
 }
 
 # Where a rule does not hold, by module (a package stands for all that is in it).

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from syft.client.requests import Request as Request
     from syft.client.usercode import UserCode as UserCode
     from syft.client.users import UserView as UserView
+    from syft.core.common.serde.serialize import deserialize as deserialize
+    from syft.core.common.serde.serialize import serialize as serialize
     from syft.core.io.address import Address as Address
     from syft.core.io.location import SpecificLocation as SpecificLocation
     from syft.core.node.common.service.repr_service import ReprMessage as ReprMessage
@@ -70,6 +72,8 @@ if TYPE_CHECKING:
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
     "logger": ("syft.logger", ""),
+    "serialize": ("syft.core.common.serde.serialize", "serialize"),
+    "deserialize": ("syft.core.common.serde.serialize", "deserialize"),
     "Address": ("syft.core.io.address", "Address"),
     "Device": ("syft.core.node.device", "Device"),
     "DeviceClient": ("syft.core.node.device", "DeviceClient"),

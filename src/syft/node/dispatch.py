@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from syft.access.caller import Caller
 from syft.access.checks import check_capability
 from syft.errors import InvalidInput
 from syft.model.message import Message, tag_of
+from syft.model.messages.nodes import Custom
 from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 
@@ -63,15 +64,21 @@ def table() -> dict[type[Message], Entry]:
     return dict(_TABLE)
 
 
-def find_entry(caller: Caller, message: Message) -> Entry:
+def find_entry(caller: Caller, message: Message, added: Mapping[str, Entry]) -> Entry:
     """The handler of a message, if its sender may send such messages at all.
+
+    Args:
+        caller: who sent it.
+        message: what they said.
+        added: by name, what the process that this node is in taught it besides.
 
     Raises:
         InvalidInput: nobody handles this kind of message.
         AuthorizationException: the sender's role does not have the capability.
     """
-    entry = _TABLE.get(type(message))
+    kind = message.name if isinstance(message, Custom) else tag_of(message)
+    entry = added.get(kind) if isinstance(message, Custom) else _TABLE.get(type(message))
     if entry is None:
-        raise InvalidInput(f"This node does not take messages of kind '{tag_of(message)}'.")
-    check_capability(caller, entry.needs, tag_of(message))
+        raise InvalidInput(f"This node does not take messages of kind '{kind[:200]}'.")
+    check_capability(caller, entry.needs, kind)
     return entry

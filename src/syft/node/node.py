@@ -15,7 +15,7 @@ import msgspec
 from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import Settings
-from syft.errors import InternalError, InvalidState, SyftException, TooLarge
+from syft.errors import InternalError, InvalidInput, InvalidState, SyftException, TooLarge
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
@@ -30,7 +30,7 @@ from syft.model.user import User
 from syft.node import services
 from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
-from syft.node.dispatch import find_entry, freeze
+from syft.node.dispatch import Entry, find_entry, freeze
 from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
 from syft.node.routing import check_for_me
@@ -103,6 +103,7 @@ class Node:
             self._root = root_account(settings, self._born.deployed_at, NO_PASSWORD)
         self.root_key = root_key
         self.observer: Observer = NOBODY
+        self._added: dict[str, Entry] = {}
         self._uid = UID.from_string(self._born.uid)
         self._address = Address.of(kind, self._uid)
         self._guard = ReplayGuard()
@@ -129,6 +130,19 @@ class Node:
                         # Nobody starts a node that lives as long as its process.
                         self._site.workers.start()
         return self._site
+
+    def add_handler(self, name: str, entry: Entry) -> None:
+        """Teach this node, from its own process, a kind of message that no other knows.
+
+        Args:
+            name: of the kind, in `Custom` messages.
+            entry: what it takes to send one, and what is done then.
+        Raises:
+            InvalidInput: it knows one of that name.
+        """
+        if name in self._added:
+            raise InvalidInput(f"This node has a handler for '{name}' already.")
+        self._added[name] = entry
 
     @property
     def is_open(self) -> bool:
@@ -299,7 +313,7 @@ class Node:
         context = Context(self.open, caller, header.uid, opened.attachment, now, self)
         observer.asked_may(header, message, caller)
         try:
-            entry = find_entry(caller, message)
+            entry = find_entry(caller, message, self._added)
             observer.may(header, message)
             answer = entry.handler(context, message)
         except SyftException as error:

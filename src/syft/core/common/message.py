@@ -17,12 +17,16 @@ from syft.core.common.signed import (
     SignedImmediateSyftMessageWithReply,
     SignedMessage,
 )
+from syft.core.common.vocabulary import define, name_of
 from syft.core.io.address import Address
+from syft.errors import InvalidInput
 from syft.model.identity import Identity
 from syft.model.message import Message
+from syft.model.messages.nodes import Custom
 from syft.model.naming import key_emoji
 from syft.model.uid import UID
 from syft.transport.ask import now_ms
+from syft.wire import codec
 from syft.wire.envelope import seal
 
 Signed = TypeVar("Signed")
@@ -41,6 +45,12 @@ class SyftMessage(AbstractMessage[Signed]):
     """
 
     signed_type: ClassVar[type[SignedMessage]]
+    # What a class of people's own holds beside address and id, by name: values that can travel.
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        define(cls)
 
     def __init__(self, address: Address, msg_id: UID | None = None) -> None:
         super().__init__(msg_id)
@@ -60,13 +70,19 @@ class SyftMessage(AbstractMessage[Signed]):
 
     @property
     def core(self) -> Message:
-        """What it is in the core; each class says."""
-        raise NotImplementedError(f"{self.class_name} does not say what it is in the core: define `core`.")
+        """What it is in the core: a custom message with its fields, unless the class says otherwise."""
+        content = {name: getattr(self, name) for name in self.fields}
+        return Custom(name_of(type(self)), codec.encode(content).to_bytes())
 
     @classmethod
     def of(cls, message: Message, address: Address, uid: UID) -> Self:
         """The message of this class that a message of the core is."""
-        return cls(address=address, msg_id=uid)
+        content: Any = codec.decode(message.content) if isinstance(message, Custom) else {}
+        if not isinstance(content, dict) or set(content) != set(cls.fields):
+            raise InvalidInput(
+                f"A {cls.__name__} holds {', '.join(cls.fields) or 'nothing'}; this one does not."
+            )
+        return cls(**content, address=address, msg_id=uid)
 
     def sign(self, signing_key: SigningKey, recipient: bytes = b"") -> Any:
         """The message in its envelope.

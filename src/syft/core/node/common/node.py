@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 from nacl.signing import SigningKey, VerifyKey
 
 from syft import logger
+from syft.core.common.vocabulary import name_of
 from syft.core.io.address import Address
 from syft.core.io.location.specific import SpecificLocation
 from syft.core.node.common.client import Client
+from syft.core.node.common.service.node_service import NodeService
 from syft.core.node.common.story import Story
 from syft.model.identity import Identity
 from syft.model.naming import key_emoji, random_name
@@ -103,6 +105,11 @@ class Node(InProcessNode, AbstractNode):
     @root_verify_key.setter
     def root_verify_key(self, key: VerifyKey) -> None:
         self.root_key = bytes(key)
+
+    def add_service(self, service: type[NodeService]) -> None:
+        """Have the node do something of one's own when a message comes."""
+        for kind in service.message_handler_types():
+            self.add_handler(name_of(kind), service.entry(self))
 
     @property
     def keys(self) -> str:

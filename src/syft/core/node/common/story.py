@@ -46,7 +46,7 @@ class Story:
         if not logger.is_told("DEBUG"):
             return
         node = self._node.pprint
-        kind = class_of(type(message))
+        kind = class_of(message)
         signed = f"✉️ 🔏 ({kind.signed_type.__name__ if kind else 'SignedMessage'})"
         if kind is not None:
             # Made anew from the bytes, which is a line of its own.
@@ -84,7 +84,7 @@ class Story:
 
 
 def _name(message: Message) -> str:
-    kind = class_of(type(message))
+    kind = class_of(message)
     return kind.__name__ if kind else type(message).__name__
 
 
