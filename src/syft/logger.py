@@ -137,7 +137,9 @@ def add(sink: Sink | None = None, level: str = "ERROR") -> None:
     if level not in LEVELS:
         raise ValueError(f"Level '{level}' does not exist; there are {', '.join(LEVELS)}.")
     if sink is None:
-        sink = _log_file() or f"syft_{datetime.now(UTC):%Y-%m-%d_%H-%M-%S_%f}.log"
+        if _log_file() is not None:
+            return  # it goes there already
+        sink = f"syft_{datetime.now(UTC):%Y-%m-%d_%H-%M-%S_%f}.log"
     if isinstance(sink, str | Path):
         write = _to_file(Path(sink))
     elif callable(sink):
