@@ -541,7 +541,7 @@ BROKEN = [
     ("layer", {"policy/base.py": "from syft.access.roles import Role\n", "access/roles.py": ""}),
     ("layer", {"logger.py": "from syft.errors import SyftException\n", "errors.py": ""}),
     ("layer", {"cli.py": "from syft.service.policy.policy import ExactMatch\n"}),
-    ("layer", {"core/common/uid.py": "from syft.core.node.vm import client\n"}),
+    ("layer", {"util.py": "from syft.core.node.vm import client\n"}),
     ("layer", {"surprise.py": ""}),
     ("layer", {"core/surprise.py": "from syft.messaging import protocol\n"}),
     ("root import", {"model/uid.py": "import syft\n"}),
