@@ -29,7 +29,18 @@ from support.sites import (
     upload,
 )
 from syft.model.message import Message
-from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.model.messages import (
+    codes,
+    datasets,
+    events,
+    jobs,
+    nodes,
+    objects,
+    requests,
+    session,
+    settings,
+    users,
+)
 from syft.model.object import Face
 from syft.model.permission import Role
 from syft.model.uid import UID
@@ -61,6 +72,7 @@ class Row(NamedTuple):
 ROWS: Final = (
     #   message                   about      guest     scientist  owner      admin
     Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(nodes.ShowNode,           NONE,      NO,       NO,        NO,        "ok"),
     Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
     Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
     Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
@@ -264,6 +276,7 @@ def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
 
 MAKERS: Final[dict[type[Message], Maker]] = {
     session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
+    nodes.ShowNode: lambda stage, whose, sender: nodes.ShowNode(),
     session.LogIn: a_login,
     session.LogOut: lambda stage, whose, sender: session.LogOut(),
     users.Register: lambda stage, whose, sender: users.Register(

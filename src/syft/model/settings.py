@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from syft.model.address import Address
 from syft.model.uid import UID
 
 
@@ -43,6 +44,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
         organization: whose node it is.
         description: free text.
         deployed_at: when it was first started, in UTC.
+        address: where it is, as far as it has been told.
     """
 
     uid: UID
@@ -57,3 +59,4 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     organization: str = ""
     description: str = ""
     deployed_at: datetime
+    address: Address = Address()

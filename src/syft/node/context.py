@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -63,23 +63,38 @@ class Site:
     environment: Callable[[], str]
 
 
+class AboutNode(Protocol):
+    """What a handler may know of the node without anything being opened."""
+
+    @property
+    def info(self) -> NodeInfo:
+        """What it says of itself to anybody."""
+
+
 @dataclass(frozen=True)
 class Context:
     """One message's surroundings.
 
     Args:
-        site: what the node has.
+        open_site: what the node has, opened when it is first asked for.
         caller: who asks.
         message_uid: the message's own.
         attachment: what came beside it.
         now: the time, in UTC.
+        node: what can be said of the node itself.
     """
 
-    site: Site
+    open_site: Callable[[], Site]
     caller: Caller
     message_uid: UID
     attachment: bytes | memoryview
     now: datetime
+    node: AboutNode
+
+    @property
+    def site(self) -> Site:
+        """What the node has."""
+        return self.open_site()
 
     @property
     def user_uid(self) -> UID:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from syft.access.caller import Caller
 from syft.access.checks import check_capability
 from syft.errors import InvalidInput
 from syft.model.message import Message, tag_of
+from syft.model.messages.nodes import Custom
 from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 
 M = TypeVar("M", bound=Message)
-Handler = Callable[[Context, Any], Message | Attached]
+# What it answers; None where the message has no answer: it was taken, and that is all.
+Handler = Callable[[Context, Any], Message | Attached | None]
 H = TypeVar("H", bound=Handler)
 
 
@@ -61,16 +64,21 @@ def table() -> dict[type[Message], Entry]:
     return dict(_TABLE)
 
 
-def dispatch(context: Context, message: Message) -> Message | Attached:
-    """Hand a message to its handler, if its sender may send such messages at all.
+def find_entry(caller: Caller, message: Message, added: Mapping[str, Entry]) -> Entry:
+    """The handler of a message, if its sender may send such messages at all.
+
+    Args:
+        caller: who sent it.
+        message: what they said.
+        added: by name, what the process that this node is in taught it besides.
 
     Raises:
         InvalidInput: nobody handles this kind of message.
         AuthorizationException: the sender's role does not have the capability.
-        SyftException: whatever the handler refuses.
     """
-    entry = _TABLE.get(type(message))
+    kind = message.name if isinstance(message, Custom) else tag_of(message)
+    entry = added.get(kind) if isinstance(message, Custom) else _TABLE.get(type(message))
     if entry is None:
-        raise InvalidInput(f"This node does not take messages of kind '{tag_of(message)}'.")
-    check_capability(context.caller, entry.needs, tag_of(message))
-    return entry.handler(context, message)
+        raise InvalidInput(f"This node does not take messages of kind '{kind[:200]}'.")
+    check_capability(caller, entry.needs, kind)
+    return entry

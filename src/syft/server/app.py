@@ -50,7 +50,8 @@ def make_app(node: Node) -> ASGIApp:
         except ClientDisconnect:
             return Response(status_code=400)
         answer = await asyncio.get_running_loop().run_in_executor(threads, node.receive, parcel, origin)
-        return Response(pack(answer), media_type=CONTENT_TYPE)
+        # No answer at all: the message was taken, and asked for none.
+        return Response(pack(answer) if answer else b"", media_type=CONTENT_TYPE)
 
     async def metadata(request: Request) -> Response:
         return Response(encode_info(node.info), media_type="application/json")

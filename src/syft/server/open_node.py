@@ -10,7 +10,7 @@ from typing import Final, Literal, cast
 from syft.config import Settings
 from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
 from syft.node.keyfile import load_or_make
-from syft.node.node import Node
+from syft.node.node import Node, Parts
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
@@ -87,26 +87,25 @@ def open_node(
             raise
         text = f"{error.public_message.rstrip('.')}, {_OR_RESET}"
         raise type(error)(text, error.private_message) from error
-    try:
-        blobs = Blobs(folder / "blobs")
-        return Node(
-            store=store,
-            blobs=blobs,
-            runner=EmbeddedRunner(
-                level=settings.isolation,
-                minimum=settings.isolation_min,
-                # All nodes of this machine: their keys, databases and values are in folders side by side.
-                protected=[settings.home],
-            ),
-            identity=identity,
-            settings=settings,
-            name=name,
-            kind=kind,
-            side_type=side_type,
+
+    def parts() -> Parts:
+        runner = EmbeddedRunner(
+            level=settings.isolation,
+            minimum=settings.isolation_min,
+            # All nodes of this machine: their keys, databases and values are in folders side by side.
+            protected=[settings.home],
         )
+        return Parts(store, Blobs(folder / "blobs"), runner)
+
+    try:
+        node = Node(
+            parts=parts, identity=identity, settings=settings, name=name, kind=kind, side_type=side_type
+        )
+        node.open()
     except BaseException:
         store.close()
         raise
+    return node
 
 
 def throw_away(folder: Path, settings: Settings) -> None:
