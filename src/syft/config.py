@@ -13,7 +13,7 @@ from syft.errors import InvalidInput
 
 DEFAULT_EMAIL = "info@openmined.org"
 # As in `sandbox.levels`, which is above this module.
-ISOLATION_LEVELS = ("namespaces", "landlock", "process")
+ISOLATION_LEVELS = ("gvisor", "namespaces", "landlock", "process")
 # Everybody knows it: a node accepts it from its own machine only, and says so.
 DEFAULT_PASSWORD = "changethis"  # noqa: S105
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")

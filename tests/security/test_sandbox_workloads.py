@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from syft.errors import InvalidState
-from syft.sandbox.levels import LEVELS, NAMESPACES, PROCESS
+from syft.sandbox.levels import GVISOR, LEVELS, NAMESPACES, PROCESS
 from syft.sandbox.profiles import BASE, LEARN, TORCH, profile_for
 from syft.sandbox.runner import EmbeddedRunner, Execution, Limits, Outcome, Status
 from syft.wire import codec
@@ -25,7 +25,10 @@ from syft.wire import codec
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module", params=LEVELS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(level, marks=[pytest.mark.gvisor] if level == GVISOR else []) for level in LEVELS],
+)
 def runner(request: pytest.FixtureRequest) -> Iterator[EmbeddedRunner]:
     made = EmbeddedRunner(level=request.param)
     try:
@@ -423,7 +426,7 @@ def test_three_hundred_mixed_runs_leave_nothing_behind(runner: EmbeddedRunner) -
     with ThreadPoolExecutor(6) as pool:
         wrong = [text for text in pool.map(one, bodies) if text]
     assert wrong == []
-    deadline = time.time() + 20
+    deadline = time.time() + 60
     while len(me.children(recursive=True)) > standing or len(os.listdir("/proc/self/fd")) > descriptors:
         assert time.time() < deadline
         time.sleep(0.05)

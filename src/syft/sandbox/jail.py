@@ -185,10 +185,12 @@ def set_limits(limits: Limits, *, shared_uid: bool) -> None:
 
 def _limit(kind: int, most: int) -> None:
     """Lower a limit, soft and hard; one that is lower already stays."""
-    before = resource.getrlimit(kind)[1]
-    if before != resource.RLIM_INFINITY:
-        most = min(most, before)
-    resource.setrlimit(kind, (most, most))
+    soft, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    # gVisor refuses to set some limits at all, even to what they are.
+    if (soft, hard) != (most, most):
+        resource.setrlimit(kind, (most, most))
 
 
 def _mapped_bytes() -> int:

@@ -175,7 +175,13 @@ class Launcher:
 
     def _listen(self) -> None:
         try:
-            configure = Configure(self._configure_level, self._preload, str(self._directory), self._protected)
+            configure = Configure(
+                self._configure_level,
+                self._preload,
+                str(self._directory),
+                self._protected,
+                self._environment,
+            )
             send(self._connection, configure)
             while True:
                 message, descriptors = receive(self._connection, to_server)
@@ -185,8 +191,8 @@ class Launcher:
                         self._decided.set()
                     case Unable(why, for_level):
                         self._why, self._level_refused = why, for_level
-                    case Forked(uid):
-                        self._lifelines[uid].forked(descriptors[0])
+                    case Forked(uid, below):
+                        self._lifelines[uid].forked(descriptors[0], below=below)
                     case Ended(uid):
                         self._end(message)
                     case _:

@@ -22,7 +22,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         memory_bytes: beyond the interpreter with its libraries and the inputs, which are not counted.
         cpu_s: processor seconds of all its threads together; noticed within a tenth of a second.
-        wall_s: seconds from the moment the run is handed to the sandbox.
+        wall_s: seconds from the moment the run is handed to the sandbox; at level `gvisor`, from when its
+            container is ready.
         scratch_bytes: files in its own scratch directory, all together.
         output_bytes: printed text that is kept, for each of stdout and stderr; more is cut off.
         result_bytes: the encoded result.
@@ -50,7 +51,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What one run used, as the kernel counted it; zeros where it never began.
 
     Args:
-        wall_s: seconds from hand-over to answer.
+        wall_s: seconds from hand-over to answer, or from the moment at which the limit on them begins.
         cpu_s: processor seconds of its first process, all threads.
         max_rss_bytes: largest resident memory, the shared pages of the interpreter included.
     """

@@ -57,9 +57,9 @@ def syscall(name: str, *arguments: Any) -> int:
 
 def close_from(lowest: int) -> None:
     """Close every descriptor from `lowest` up, whoever opened it."""
-    answer = _libc.syscall(
-        ctypes.c_long(_CLOSE_RANGE), ctypes.c_uint(lowest), ctypes.c_uint(0xFFFFFFFF), ctypes.c_uint(0)
-    )
+    # The largest there is, for gVisor reads it as a signed number.
+    last = ctypes.c_uint(0x7FFFFFFF)
+    answer = _libc.syscall(ctypes.c_long(_CLOSE_RANGE), ctypes.c_uint(lowest), last, ctypes.c_uint(0))
     if answer < 0 and ctypes.get_errno() == errno.ENOSYS:
         for name in os.listdir("/proc/self/fd"):
             if int(name) >= lowest:

@@ -17,7 +17,7 @@ from syft.sandbox.acts.stage import Stage
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Fork, Ready
 from syft.sandbox.launch import Launcher, LevelError, ZygoteError
-from syft.sandbox.levels import NAMESPACES, PROCESS
+from syft.sandbox.levels import GVISOR, NAMESPACES, PROCESS
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.supervise import Supervisor
 
@@ -193,6 +193,8 @@ class Selection:
 def _refusal(levels: Sequence[str], why: Sequence[str]) -> str:
     """Why no job is run, and what an operator can do about it."""
     to_do = "Run `syft doctor` on the server's machine to see what is missing"
+    if GVISOR in levels:
+        to_do += "; `gvisor` needs the program runsc (`apt install runsc`), and Linux on x86-64 or aarch64"
     if NAMESPACES in levels:
         to_do += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
     to_do += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."

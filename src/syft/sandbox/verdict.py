@@ -135,6 +135,8 @@ def _judge_exit(status: int, cpu_s: float, limits: Limits) -> tuple[Status, str]
         return Status.KILLED, cpu_text(limits)
     if status == -signal.SIGKILL:
         return Status.KILLED, "killed by the system, most likely for want of memory"
+    if status == -signal.SIGXFSZ:
+        return Status.KILLED, limit_text("scratch", limits)
     if status == -signal.SIGSYS:
         return Status.KILLED, FORBIDDEN_CALL
     name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"

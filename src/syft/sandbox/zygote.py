@@ -10,17 +10,27 @@ import errno
 import gc
 import importlib
 import os
-import resource
 import select
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from syft.sandbox import child, closure, jail, landlock, levels, mounts, namespaces, scratch, seccomp
+from syft.sandbox import (
+    child,
+    closure,
+    family,
+    jail,
+    landlock,
+    levels,
+    mounts,
+    namespaces,
+    scratch,
+    seccomp,
+    warden,
+)
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
 from syft.sandbox.limits import Limits
 from syft.sandbox.linux import (
@@ -46,7 +56,6 @@ OWNERS: Final = 4336
 # What it takes to give a run a user and a directory, to end it, and to remove what it left.
 _RULES_OTHERS: Final = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID)
 _SWEEP_EVERY_S: Final = 1.0
-_SWEEP_WAIT_S: Final = 5.0
 
 
 def main() -> None:
@@ -57,10 +66,13 @@ def main() -> None:
     configure, _ = receive(connection, to_zygote)
     if not isinstance(configure, Configure):
         return
+    if configure.level == levels.GVISOR:
+        warden.keep(connection, server, configure)
+        return
     try:
-        fence = make_fence(configure, lambda error: send(connection, Unable(_told(error), for_level=True)))
+        fence = make_fence(configure, lambda error: send(connection, Unable(told(error), for_level=True)))
     except Exception as error:
-        send(connection, Unable(_told(error), for_level=True))
+        send(connection, Unable(told(error), for_level=True))
         return
     if fence is None:
         # We stay outside, as the parent with whom the one inside dies.
@@ -72,13 +84,14 @@ def main() -> None:
         zygote = Zygote(connection, server, configure, fence)
         ready = zygote.prepare()
     except Exception as error:
-        send(connection, Unable(_told(error)))
+        send(connection, Unable(told(error)))
         return
     send(connection, ready)
     zygote.serve()
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """What went wrong, for the server."""
     return f"{type(error).__name__}: {error}"
 
 
@@ -306,25 +319,9 @@ class Zygote:
         self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
 
     def prepare(self) -> Ready:
-        """Import, check, and freeze.
-
-        Raises:
-            RuntimeError: importing has started a thread, so that forking is not safe.
-        """
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-        missing = _preload(self._configure.preload)
-        _warm_up()
-        tasks = os.listdir("/proc/self/task")
-        if len(tasks) != 1:
-            names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
-            raise RuntimeError(f"importing has started threads: {', '.join(names)}")
+        """Import, check, and freeze. See `get_ready`."""
         _be_first_when_memory_is_short()
-        # A run of the same user must not take over the connection to the server.
-        prctl(PR_SET_DUMPABLE, 0)
-        gc.collect()
-        gc.freeze()
-        names = sorted(_error_names(BaseException))
-        return Ready(self._configure.level, missing, names, self._fence.weaknesses)
+        return get_ready(self._configure, self._fence.weaknesses)
 
     def serve(self) -> None:
         """Fork what the server asks for, and tell it what ended, until it goes away."""
@@ -365,23 +362,7 @@ class Zygote:
 
     def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
-        try:
-            cell = self._fence.cell(fork.limits, fork.uid)
-            # Asked again by the jail, since changing the user takes it back.
-            die_with_parent(cell.parent)
-            # The objects must not close numbers that mean something else by then.
-            self._connection.detach()
-            output, errors, channel, *files = descriptors
-            null = os.open(os.devnull, os.O_RDONLY)
-            wanted = [null, output, errors, channel, *files]
-            if cell.ruleset is not None:
-                wanted.append(cell.ruleset.descriptor)
-                cell.ruleset.descriptor = len(wanted) - 1
-            jail.arrange_descriptors(wanted)
-            connection = socket.socket(fileno=3)
-            child.main(connection, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
-        finally:
-            os._exit(SETUP_FAILED)
+        become_run(self._connection, descriptors, lambda: self._fence.cell(fork.limits, fork.uid))
 
     def _reap(self, pidfd: int) -> Ended:
         """Collect a run that has ended, with everything it started."""
@@ -397,15 +378,7 @@ class Zygote:
 
     def _sweep(self) -> None:
         """End every process whose parent within a run has gone: it would outlive the run."""
-        deadline = time.monotonic() + _SWEEP_WAIT_S
-        runs = {pid for _, pid in self._runs.values()}
-        while (orphans := _children() - runs) and time.monotonic() < deadline:
-            for pid in orphans:
-                _stop_breeding(pid)
-                os.kill(pid, signal.SIGKILL)  # the number is ours until we wait
-            for pid in orphans:
-                os.waitpid(pid, os.WNOHANG)
-            time.sleep(0.001)
+        family.sweep({pid for _, pid in self._runs.values()})
 
     def _tell(self, message: Forked | Ended, *descriptors: int) -> None:
         try:
@@ -422,6 +395,58 @@ class Zygote:
         self._sweep()
         self._fence.removed()
         os._exit(0)
+
+
+def get_ready(configure: Configure, weaknesses: list[str]) -> Ready:
+    """Become a process from which runs can be forked: import, check, and freeze.
+
+    Args:
+        configure: what to import, and for which level.
+        weaknesses: what the level lacks on this machine, one sentence each.
+    Raises:
+        RuntimeError: importing has started a thread, so that forking is not safe.
+    """
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    missing = _preload(configure.preload)
+    _warm_up()
+    tasks = os.listdir("/proc/self/task")
+    if len(tasks) != 1:
+        names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
+        raise RuntimeError(f"importing has started threads: {', '.join(names)}")
+    # A run of the same user must not take over the connection to the server.
+    prctl(PR_SET_DUMPABLE, 0)
+    gc.collect()
+    gc.freeze()
+    return Ready(configure.level, missing, sorted(_error_names(BaseException)), weaknesses)
+
+
+def become_run(
+    connection: socket.socket, descriptors: list[int], make_cell: Callable[[], jail.Cell]
+) -> NoReturn:
+    """What a freshly forked process does: it goes into its cell, does its run, and ends.
+
+    Args:
+        connection: of the parent's, which is given up.
+        descriptors: for stdout, stderr and the channel, and of the inputs that are files.
+        make_cell: makes what to go into.
+    """
+    try:
+        cell = make_cell()
+        # Asked again by the jail, since changing the user takes it back.
+        die_with_parent(cell.parent)
+        # The objects must not close numbers that mean something else by then.
+        connection.detach()
+        output, errors, channel, *files = descriptors
+        null = os.open(os.devnull, os.O_RDONLY)
+        wanted = [null, output, errors, channel, *files]
+        if cell.ruleset is not None:
+            wanted.append(cell.ruleset.descriptor)
+            cell.ruleset.descriptor = len(wanted) - 1
+        jail.arrange_descriptors(wanted)
+        own = socket.socket(fileno=3)
+        child.main(own, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
+    finally:
+        os._exit(SETUP_FAILED)
 
 
 def _preload(names: list[str]) -> list[str]:
@@ -470,33 +495,6 @@ def _error_names(root: type[BaseException]) -> set[str]:
         names.add(one.__name__)
         waiting += one.__subclasses__()
     return names
-
-
-def _children() -> set[int]:
-    """Pids of this process's children, dead ones that have not been waited for included."""
-    try:
-        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        everybody = map(int, filter(str.isdigit, os.listdir("/proc")))
-        return {pid for pid in everybody if _parent(pid) == os.getpid()}
-    return set(map(int, text.split()))
-
-
-def _parent(pid: int) -> int:
-    """Pid of a process's parent; 0 if it has gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return 0
-    return int(text.rpartition(")")[2].split()[1])
-
-
-def _stop_breeding(pid: int) -> None:
-    """Forbid a process to fork, so that a chain of them comes to an end."""
-    try:
-        resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 if __name__ == "__main__":

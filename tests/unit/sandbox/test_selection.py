@@ -14,7 +14,7 @@ import pytest
 from syft.errors import InvalidInput, InvalidState
 from syft.sandbox import canary, selection
 from syft.sandbox.launch import LevelError, ZygoteError
-from syft.sandbox.levels import LANDLOCK, LEVELS, NAMESPACES, PROCESS, from_strongest
+from syft.sandbox.levels import GVISOR, LANDLOCK, LEVELS, NAMESPACES, PROCESS, from_strongest
 from syft.sandbox.runner import EmbeddedRunner, Execution, Outcome, Status
 
 
@@ -54,9 +54,13 @@ def runners() -> Iterator[list[EmbeddedRunner]]:
 
 
 def test_the_levels_are_ordered_from_the_strongest() -> None:
-    assert LEVELS == (NAMESPACES, LANDLOCK, PROCESS)
+    assert LEVELS == (GVISOR, NAMESPACES, LANDLOCK, PROCESS)
     assert from_strongest(NAMESPACES) == (NAMESPACES,)
-    assert from_strongest(PROCESS) == LEVELS
+
+
+def test_the_slow_level_is_taken_only_if_nothing_less_will_do() -> None:
+    assert from_strongest(PROCESS) == (NAMESPACES, LANDLOCK, PROCESS)
+    assert from_strongest(GVISOR) == (GVISOR,)
 
 
 @pytest.mark.parametrize("failure", [LevelError("not here"), canary.Breach("a hole"), ZygoteError("odd")])
