@@ -58,6 +58,10 @@ def main() -> None:
     if not isinstance(configure, Configure):
         return
     try:
+        held = scratch.hold(Path(configure.scratch))
+    except FileNotFoundError:
+        return  # the server has gone, and another has removed what it left
+    try:
         fence = make_fence(configure, lambda error: send(connection, Unable(_told(error), for_level=True)))
     except Exception as error:
         send(connection, Unable(_told(error), for_level=True))
@@ -68,14 +72,16 @@ def main() -> None:
         namespaces.keep()
         scratch.remove(Path(configure.scratch))
         return
+    if configure.level == levels.NAMESPACES:
+        # It is outside; the process there keeps it.
+        os.close(held)
     try:
         zygote = Zygote(connection, server, configure, fence)
         ready = zygote.prepare()
     except Exception as error:
         send(connection, Unable(_told(error)))
         return
-    send(connection, ready)
-    zygote.serve()
+    zygote.serve(ready)
 
 
 def _told(error: Exception) -> str:
@@ -326,8 +332,13 @@ class Zygote:
         names = sorted(_error_names(BaseException))
         return Ready(self._configure.level, missing, names, self._fence.weaknesses)
 
-    def serve(self) -> None:
-        """Fork what the server asks for, and tell it what ended, until it goes away."""
+    def serve(self, ready: Ready) -> NoReturn:
+        """Fork what the server asks for, and tell it what ended, until it goes away.
+
+        Args:
+            ready: said first.
+        """
+        self._tell(ready)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         poll.register(self._server, select.POLLIN)
@@ -407,7 +418,7 @@ class Zygote:
                 os.waitpid(pid, os.WNOHANG)
             time.sleep(0.001)
 
-    def _tell(self, message: Forked | Ended, *descriptors: int) -> None:
+    def _tell(self, message: Ready | Forked | Ended, *descriptors: int) -> None:
         try:
             send(self._connection, message, descriptors)
         except OSError:
