@@ -33,6 +33,9 @@ test-fast: setup  ## unit and property tests and the architecture, no servers
 test-security: setup  ## what must fail, and does
 	$(BIN)/pytest -q $(PARALLEL) tests/security $(ARGS)
 
+coverage-fence: setup  ## branch coverage of src/syft/sandbox, in the processes behind the fence, too
+	@$(BIN)/python tests/support/fence_coverage.py $(ARGS)
+
 docs-check: setup  ## the documents against the source: modules, layers, error codes, commands, links
 	$(BIN)/pytest -q tests/docs $(ARGS)
 
