@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from syft.logger import say
-from syft.sandbox import advice, canary
+from syft.sandbox import advice, canary, scratch
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Fork, Ready
@@ -216,9 +213,9 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     """
     if level == PROCESS:
         return launcher.wait()
-    folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
+    held = scratch.Held("syft-selftest-")
     try:
-        with Stage(folder, canary.LIMITS) as stage:
+        with Stage(held.path / "stage", canary.LIMITS) as stage:
             # The acts are tried outside first, while the zygote imports.
             canary.check(_On(launcher), stage, level)
     except (ZygoteError, canary.Breach):
@@ -232,6 +229,8 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     except Exception as error:
         launcher.wait()
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
+    finally:
+        held.remove()
     return launcher.wait()
 
 
