@@ -36,6 +36,9 @@ test-security: setup  ## what must fail, and does
 test-gvisor: setup  ## the sandbox's tests at level gvisor, which take some twenty minutes; needs runsc
 	$(BIN)/pytest -q -m gvisor --timeout 600 tests/contracts/test_runner.py tests/security $(ARGS)
 
+coverage-fence: setup  ## branch coverage of src/syft/sandbox, in the processes behind the fence, too
+	@$(BIN)/python tests/support/fence_coverage.py $(ARGS)
+
 docs-check: setup  ## the documents against the source: modules, layers, error codes, commands, links
 	$(BIN)/pytest -q tests/docs $(ARGS)
 

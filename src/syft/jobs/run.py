@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
@@ -59,6 +60,7 @@ from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
 
 _MAX_PROGRESS: Final = 1000
+_AGAIN_S: Final = 0.005
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,12 @@ class Runs:
         with self._lock:
             self._cancelled.add(job.uid)
             host = self._children.get(job.uid)
-        self._runner.kill(job.uid.hex, "cancelled")
-        if host is not None:
-            host.cancel()
+        if host is None:
+            return  # it has not come so far, and will see that it is not wanted; or it has ended
+        # While it is just being begun, the runner does not know it yet.
+        while not self._runner.kill(job.uid.hex, "cancelled") and self._children.get(job.uid) is host:
+            time.sleep(_AGAIN_S)
+        host.cancel()
 
     def run(self, job: Job) -> Job:
         """Run a claimed job and settle it.
@@ -250,9 +255,10 @@ class Runs:
                 outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
                 if self._closing:
                     return job
+                # What it launched and did not wait for ends with it, before its own end is told.
+                host.cancel()
                 return self._settle(self.progress(job), prepared, outcome, sink)
         finally:
-            # What it launched and did not wait for ends with it.
             host.cancel()
             with self._lock:
                 self._children.pop(job.uid, None)

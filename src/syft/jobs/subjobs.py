@@ -6,8 +6,10 @@ parent and nowhere else. It runs in the thread that asked, so that jobs never wa
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +41,8 @@ MAX_DEPTH = 8
 _TO_FILE_BYTES = 1 << 20
 # Results above this are spooled to disk on their way back to the parent.
 _SPOOL_BYTES = 8 << 20
+_WITH_PARENT = "the job that launched it has ended"
+_AGAIN_S = 0.005
 
 
 class SubjobHost:
@@ -73,9 +77,14 @@ class SubjobHost:
         """Stop everything this job launched; launch nothing more."""
         with self._lock:
             self._cancelled = True
-            running = list(self._running)
-        for uid in running:
-            self._runner.kill(uid.hex, "the job that launched it was cancelled")
+            running = set(self._running)
+        while running:
+            # One that is just being begun is not known to the runner yet, and would go on without its parent.
+            running = {uid for uid in running if not self._runner.kill(uid.hex, _WITH_PARENT)}
+            with self._lock:
+                running &= self._running
+            if running:
+                time.sleep(_AGAIN_S)
 
     def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
         """Run a function that the job's approval names, and return its encoded result. See `launch`."""
@@ -193,8 +202,14 @@ class SubjobHost:
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         usage = outcome.usage
-        state = JobState.FINISHED if outcome.status is Status.FINISHED else JobState.FAILED
-        code, note = ("", "") if state is JobState.FINISHED else describe(job.code_name, job.mode, outcome)
+        match outcome.status:
+            case Status.FINISHED:
+                state, code, note = JobState.FINISHED, "", ""
+            case Status.KILLED if outcome.reason == _WITH_PARENT:
+                state, code, note = JobState.CANCELLED, "", f"It was stopped: {_WITH_PARENT}."
+            case _:
+                state = JobState.FAILED
+                code, note = describe(job.code_name, job.mode, outcome)
         ended = msgspec.structs.replace(
             move(job, state, ended_at=now()),
             isolation=outcome.level,
@@ -242,7 +257,8 @@ def _failure(name: str, outcome: Outcome) -> CodeFailed:
 def _input(files: ExitStack, data: bytes) -> FileInput | InlineInput:
     if len(data) <= _TO_FILE_BYTES:
         return InlineInput(data)
-    held = files.enter_context(tempfile.NamedTemporaryFile(prefix="syft-input-"))  # noqa: SIM115 - the stack closes it
+    # Without a name: private values must not outlive a server that is killed.
+    held = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     held.write(data)
     held.flush()
-    return FileInput(Path(held.name))
+    return FileInput(Path(f"/proc/{os.getpid()}/fd/{held.fileno()}"))

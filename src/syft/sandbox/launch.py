@@ -79,9 +79,8 @@ class Launcher:
         self._lock = threading.Lock()
         self._gone = False
         self._lifelines: dict[str, Lifeline] = {}
-        self._directory = Path(tempfile.mkdtemp(prefix="syft-sandbox-"))
         # Runs may have users of their own, who must get through to their directories.
-        self._directory.chmod(0o711)
+        self._held = scratch.Held("syft-runs-", 0o711)
         self._removers = ThreadPoolExecutor(1, thread_name_prefix="syft-scratch")
         self._connection, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._thread = threading.Thread(target=self._live, name="syft-zygote", daemon=True)
@@ -91,16 +90,6 @@ class Launcher:
     def gone(self) -> bool:
         """Whether it can take no more runs."""
         return self._gone
-
-    @property
-    def level(self) -> str:
-        """The isolation level in force; "" until it is known."""
-        return self._ready.level if self._ready else ""
-
-    @property
-    def weaknesses(self) -> tuple[str, ...]:
-        """What this machine did not allow, one sentence each; empty until it is known."""
-        return tuple(self._ready.weaknesses) if self._ready else ()
 
     def wait(self) -> Ready:
         """Wait until it can take runs.
@@ -118,7 +107,7 @@ class Launcher:
 
     def directory(self, uid: str) -> Path:
         """Scratch directory of a run."""
-        return self._directory / uid
+        return self._held.path / uid
 
     def fork(self, fork: Fork, descriptors: tuple[int, ...], lifeline: Lifeline) -> None:
         """Begin a run; what becomes of it is told to its lifeline.
@@ -178,7 +167,7 @@ class Launcher:
             configure = Configure(
                 self._configure_level,
                 self._preload,
-                str(self._directory),
+                str(self._held.path),
                 self._protected,
                 self._environment,
             )
@@ -234,7 +223,7 @@ class Launcher:
 
     def _clean_up(self) -> None:
         self._removers.shutdown(wait=True)
-        scratch.remove(self._directory)
+        self._held.remove()
 
 
 def _last_line(errors: IO[bytes]) -> str:

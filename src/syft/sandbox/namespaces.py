@@ -152,7 +152,7 @@ def _adopt_parent(held: int) -> None:
         except BlockingIOError:
             os.close(held)
             return
-    os._exit(1)  # it had died before the kernel was asked
+    os._exit(1)  # pragma: no cover - it had died before the kernel was asked: microseconds
 
 
 def keep() -> None:

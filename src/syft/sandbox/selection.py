@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from syft.logger import say
-from syft.sandbox import advice, canary
+from syft.sandbox import advice, canary, scratch
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Fork, Ready
@@ -160,12 +157,13 @@ class Selection:
         """A zygote at that level, proved.
 
         A test that broke off says nothing about the fence: on a machine with too much to do it is the time that ran
-        out. It is made once more, so that load alone does not leave a server at a weaker level until its next start.
+        out, or the kernel has ended the zygote for want of memory. It is made once more, so that neither leaves a
+        server at a weaker level, or without any, until its next start.
 
         Raises:
             LevelError: this machine does not allow the level.
             CanaryFailed: the level did not prove itself.
-            ZygoteError: it could not be started.
+            ZygoteError: it could not be started, or died.
         """
         for last in (False, True):
             with self._lock:
@@ -174,9 +172,9 @@ class Selection:
                 self._launcher = launcher = self._launch(level)
             try:
                 return Chosen(launcher, _prove(launcher, level))
-            except canary.CanaryFailed as error:
+            except (ZygoteError, canary.CanaryFailed) as error:
                 launcher.close()
-                if last or isinstance(error, canary.Breach):
+                if last or self._closing.is_set() or isinstance(error, LevelError | canary.Breach):
                     raise
                 say(
                     logging.WARNING,
@@ -187,7 +185,7 @@ class Selection:
             except BaseException:
                 launcher.close()
                 raise
-        raise AssertionError("the second try ends the loop")
+        raise AssertionError("not reached")  # pragma: no cover - the second try ends the loop
 
 
 def _refusal(levels: Sequence[str], why: Sequence[str]) -> str:
@@ -212,24 +210,29 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     """Wait for a zygote, and have it show what its level promises.
 
     Raises:
-        ZygoteError: it could not be started.
+        ZygoteError: it could not be started, or has died.
         CanaryFailed: it did not show it.
     """
     if level == PROCESS:
         return launcher.wait()
-    folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
+    held = scratch.Held("syft-selftest-")
     try:
-        with Stage(folder, canary.LIMITS) as stage:
+        with Stage(held.path / "stage", canary.LIMITS) as stage:
             # The acts are tried outside first, while the zygote imports.
             canary.check(_On(launcher), stage, level)
-    except ZygoteError:
+    except (ZygoteError, canary.Breach):
         raise
-    except canary.CanaryFailed:
+    except canary.CanaryFailed as error:
         launcher.wait()  # perhaps for the same reason, and it knows more
+        if launcher.gone:
+            # That says nothing about the level.
+            raise ZygoteError(f"it died during its self-test: {error}") from error
         raise
     except Exception as error:
         launcher.wait()
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
+    finally:
+        held.remove()
     return launcher.wait()
 
 

@@ -66,6 +66,10 @@ def main() -> None:
     configure, _ = receive(connection, to_zygote)
     if not isinstance(configure, Configure):
         return
+    try:
+        held = scratch.hold(Path(configure.scratch))
+    except FileNotFoundError:
+        return  # the server has gone, and another has removed what it left
     if configure.level == levels.GVISOR:
         warden.keep(connection, server, configure)
         return
@@ -80,14 +84,16 @@ def main() -> None:
         namespaces.keep()
         scratch.remove(Path(configure.scratch))
         return
+    if configure.level == levels.NAMESPACES:
+        # It is outside; the process there keeps it.
+        os.close(held)
     try:
         zygote = Zygote(connection, server, configure, fence)
         ready = zygote.prepare()
     except Exception as error:
         send(connection, Unable(told(error)))
         return
-    send(connection, ready)
-    zygote.serve()
+    zygote.serve(ready)
 
 
 def told(error: Exception) -> str:
@@ -323,8 +329,13 @@ class Zygote:
         _be_first_when_memory_is_short()
         return get_ready(self._configure, self._fence.weaknesses)
 
-    def serve(self) -> None:
-        """Fork what the server asks for, and tell it what ended, until it goes away."""
+    def serve(self, ready: Ready) -> NoReturn:
+        """Fork what the server asks for, and tell it what ended, until it goes away.
+
+        Args:
+            ready: said first.
+        """
+        self._tell(ready)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         poll.register(self._server, select.POLLIN)
@@ -380,7 +391,7 @@ class Zygote:
         """End every process whose parent within a run has gone: it would outlive the run."""
         family.sweep({pid for _, pid in self._runs.values()})
 
-    def _tell(self, message: Forked | Ended, *descriptors: int) -> None:
+    def _tell(self, message: Ready | Forked | Ended, *descriptors: int) -> None:
         try:
             send(self._connection, message, descriptors)
         except OSError:
