@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from syft.sandbox.limits import KIB
+from syft.model.limits import KIB
 
 
 def pid_of(pidfd: int) -> int | None:
