@@ -13,6 +13,7 @@ from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import DEFAULT_PASSWORD, Settings
 from syft.errors import InternalError, SyftException, TooLarge
+from syft.jobs.limits import server_limits
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
@@ -31,11 +32,11 @@ from syft.node.context import Attached, Context, Site
 from syft.node.dispatch import dispatch, freeze
 from syft.node.passwords import Throttle, hash_password
 from syft.node.routing import check_for_me
+from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.node.sessions import Sessions
 from syft.sandbox.contract import Runner
-from syft.sandbox.limits import Limits
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
@@ -91,11 +92,12 @@ class Node:
         self._runner = runner
         started_ms = time.time_ns() // 1_000_000
         self._born = self._be_born(name, kind, side_type, settings)
+        have_default_pool(store, Event(verb="pool.created", created_at=datetime.now(UTC)))
         # A node that was just born has missed nothing; one that starts again may have seen what comes now.
         is_new = self._born.deployed_at.timestamp() * 1000 >= started_ms
         self._guard = ReplayGuard(since_ms=0 if is_new else started_ms)
         self._settings = self._read_settings()
-        limits = Limits(memory_bytes=settings.memory_mb << 20, cpu_s=settings.cpu_s, wall_s=settings.wall_s)
+        limits = server_limits(settings)
         runs = Runs(store, blobs, runner, limits, environment_digest)
         self._workers = Workers(store, runs, settings.workers)
         self._site = Site(
@@ -114,6 +116,7 @@ class Node:
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
             environment=environment_digest,
+            limits=limits,
         )
         self._closed = False
 
