@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from syft.client.function import syft_function as syft_function
     from syft.client.function import syft_function_single_use as syft_function_single_use
     from syft.client.jobs import Job as Job
+    from syft.client.limits import Limits as Limits
     from syft.client.login import connect as connect
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
@@ -98,6 +99,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "syft_function": ("syft.client.function", "syft_function"),
     "syft_function_single_use": ("syft.client.function", "syft_function_single_use"),
     "Job": ("syft.client.jobs", "Job"),
+    "Limits": ("syft.client.limits", "Limits"),
     "connect": ("syft.client.login", "connect"),
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),

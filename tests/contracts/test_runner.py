@@ -377,7 +377,7 @@ def test_printed_text_is_kept_by_stream(runner: Runner) -> None:
 
 
 def test_printed_text_over_the_limit_is_cut_with_a_note(runner: Runner) -> None:
-    outcome = run(runner, "def f(): print('x' * 10_000_000)", limits=Limits(output_bytes=1024))
+    outcome = run(runner, "def f(): print('x' * 10_000_000)", limits=Limits(printed_bytes=1024))
     assert outcome.status is Status.FINISHED
     assert outcome.stdout.startswith("x" * 1024 + "\n[cut: 1 KiB of ")
     assert len(outcome.stdout) < 1200
@@ -444,7 +444,7 @@ def test_closing_the_standard_streams_is_nobodys_problem(runner: Runner) -> None
             "scratch space limit 1 MiB exceeded",
         ),
         ("x = [open('/dev/null') for _ in range(1000)]", Limits(), "limit of 256 open files exceeded"),
-        ("return bytes(2 << 20)", Limits(result_bytes=MIB), "result limit 1 MiB exceeded"),
+        ("return bytes(2 << 20)", Limits(output_bytes=MIB), "output limit 1 MiB exceeded"),
         (
             "import threading, time\n    for _ in range(100_000):"
             " threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",

@@ -405,12 +405,12 @@ MIXED = {
     "import time; time.sleep(60)": (Status.KILLED, "wall-clock limit"),
     "open('x', 'wb').write(bytes(40 << 20))": (Status.KILLED, "scratch space limit"),
     "while True: print('x' * 1_000_000)": (Status.KILLED, "printed more"),
-    "return bytes(9 << 20)": (Status.KILLED, "result limit"),
+    "return bytes(9 << 20)": (Status.KILLED, "output limit"),
 }
 
 
 def test_three_hundred_mixed_runs_leave_nothing_behind(runner: EmbeddedRunner) -> None:
-    limits = Limits(memory_bytes=512 * MIB, scratch_bytes=32 * MIB, result_bytes=8 * MIB, wall_s=8.0)
+    limits = Limits(memory_bytes=512 * MIB, scratch_bytes=32 * MIB, output_bytes=8 * MIB, wall_s=8.0)
     short = Limits(memory_bytes=512 * MIB, wall_s=0.5)
     me = psutil.Process()
     standing, descriptors = len(me.children(recursive=True)), len(os.listdir("/proc/self/fd"))

@@ -28,6 +28,7 @@ from support.sites import (
     refused,
     upload,
 )
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages import (
     codes,
@@ -36,6 +37,7 @@ from syft.model.messages import (
     jobs,
     nodes,
     objects,
+    pools,
     requests,
     session,
     settings,
@@ -43,6 +45,7 @@ from syft.model.messages import (
 )
 from syft.model.object import Face
 from syft.model.permission import Role
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 from syft.node.dispatch import table
 
@@ -89,6 +92,9 @@ ROWS: Final = (
 
     Row(settings.GetSettings,     NONE,      NO,       NO,        "ok",      "ok"),
     Row(settings.UpdateSettings,  NONE,      NO,       NO,        NO,        "ok"),
+    Row(pools.ListPools,          NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.GetPool,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.SetPoolLimits,      NONE,      NO,       NO,        NO,        "ok"),
     Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
 
     Row(datasets.CreateDataset,   NONE,      NO,       NO,        "ok",      "ok"),
@@ -291,6 +297,11 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     users.DeleteUser: lambda stage, whose, sender: users.DeleteUser(stage.account(whose, sender)),
     settings.GetSettings: lambda stage, whose, sender: settings.GetSettings(),
     settings.UpdateSettings: lambda stage, whose, sender: settings.UpdateSettings(description="new"),
+    pools.ListPools: lambda stage, whose, sender: pools.ListPools(limit=5),
+    pools.GetPool: lambda stage, whose, sender: pools.GetPool(DEFAULT_POOL),
+    pools.SetPoolLimits: lambda stage, whose, sender: pools.SetPoolLimits(
+        DEFAULT_POOL, JobLimits(wall_s=600)
+    ),
     events.ListEvents: lambda stage, whose, sender: events.ListEvents(limit=5),
     datasets.CreateDataset: a_dataset,
     datasets.ListDatasets: lambda stage, whose, sender: datasets.ListDatasets(limit=5),

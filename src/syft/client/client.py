@@ -11,6 +11,7 @@ from syft.client.code import Codes
 from syft.client.datasets import Datasets
 from syft.client.events import Events
 from syft.client.jobs import Jobs
+from syft.client.pools import WorkerPools
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
 from syft.client.session import Session
@@ -47,8 +48,11 @@ _SERVICES: Final = {
     "setting": "settings",
     "event": "events",
     "log": "events",
+    "worker_pool": "worker_pools",
 }
-_NAMESPACES: Final = ("datasets", "code", "requests", "jobs", "users", "settings", "events", "account")
+_NAMESPACES: Final = (
+    "datasets", "code", "requests", "jobs", "worker_pools", "users", "settings", "events", "account"
+)  # fmt: skip
 # What the welcome card offers, by the least role that has a use for it.
 _COMMANDS: Final = (
     (Role.GUEST, "<your_client>.datasets", "list datasets"),
@@ -60,6 +64,7 @@ _COMMANDS: Final = (
     (Role.DATA_SCIENTIST, "<your_client>.code", "list your functions"),
     (Role.DATA_SCIENTIST, "<your_client>.requests", "list requests"),
     (Role.DATA_SCIENTIST, "<your_client>.jobs", "list runs"),
+    (Role.DATA_SCIENTIST, "<your_client>.worker_pools", "see what a run may use"),
     (Role.DATA_OWNER, "<your_client>.upload_dataset(dataset)", "put a dataset up"),
     (Role.DATA_OWNER, "<your_client>.users", "list users"),
     (Role.ADMIN, "<your_client>.settings", "see and change settings"),
@@ -295,6 +300,11 @@ class Client(Shown):
     def jobs(self) -> Jobs:
         """The runs here."""
         return Jobs(self.session)
+
+    @property
+    def worker_pools(self) -> WorkerPools:
+        """The places where runs take place, and what they may use there."""
+        return WorkerPools(self.session)
 
     @property
     def events(self) -> Events:

@@ -43,6 +43,8 @@ class Capability(Enum):
     VIEW_SETTINGS = "settings:view"
     CHANGE_SETTINGS = "settings:change"
     READ_EVENTS = "events:read"
+    VIEW_POOLS = "pools:view"
+    MANAGE_POOLS = "pools:manage"
     ADMINISTER = "node:administer"
 
 

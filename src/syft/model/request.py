@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from syft.model.limits import JobLimits
 from syft.model.uid import UID
 
 
@@ -56,12 +57,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         state: where it stands.
         reason: why they ask, in their words.
         approved_digest: what exactly was approved: code, nested code, inputs with their content,
-            policies and environment; empty until then. Recomputed whenever the code runs.
+            policies, limits and environment; empty until then. Recomputed whenever the code runs.
         nested: the launched functions as they were approved.
         decided_by: who answered.
         decision_reason: the owner's words, where they gave any.
         failed_runs: how many private runs under this approval have failed; bounded, because how code fails
             tells something too.
+        limits: what each run may use at most, as it was approved: every figure; none until then.
         created_at: when, in UTC.
         decided_at: when, in UTC.
     """
@@ -79,3 +81,4 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     failed_runs: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()

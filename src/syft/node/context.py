@@ -16,6 +16,7 @@ from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
 from syft.model.identity import Identity
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
@@ -45,6 +46,7 @@ class Site:
         identity: the node's key, for unsealing what was sealed to it.
         info: what the node says of itself, as of now.
         environment: the digest of what code runs in.
+        limits: what a job may use where its worker pool says nothing: every figure.
     """
 
     store: Store
@@ -61,6 +63,7 @@ class Site:
     node_settings: Callable[[], NodeSettings]
     settings_changed: Callable[[NodeSettings], None]
     environment: Callable[[], str]
+    limits: JobLimits
 
 
 class AboutNode(Protocol):

@@ -16,12 +16,14 @@ from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import Settings
 from syft.errors import InternalError, InvalidInput, InvalidState, SyftException, TooLarge
+from syft.jobs.limits import server_limits
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
 from syft.jobs.worker import Workers
 from syft.logger import say, where
 from syft.model.address import Address
+from syft.model.event import Event
 from syft.model.identity import Identity
 from syft.model.message import refusal
 from syft.model.settings import NodeInfo, NodeSettings
@@ -34,11 +36,11 @@ from syft.node.dispatch import Entry, find_entry, freeze
 from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
 from syft.node.routing import check_for_me
+from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.node.sessions import Sessions
 from syft.sandbox.contract import Runner
-from syft.sandbox.limits import Limits
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
@@ -159,6 +161,7 @@ class Node:
                 self._address = Address.of(self._born.kind, self._uid)
                 # A node that was just born has missed nothing; one that starts again may have seen what comes now.
                 self._guard = ReplayGuard(since_ms=time.time_ns() // 1_000_000)
+            have_default_pool(parts.store, Event(verb="pool.created", created_at=datetime.now(UTC)))
             self._settings = _settings_in(parts.store)
             return self._site_of(parts)
         except BaseException:
@@ -167,7 +170,7 @@ class Node:
 
     def _site_of(self, parts: Parts) -> Site:
         operator = self._operator
-        limits = Limits(memory_bytes=operator.memory_mb << 20, cpu_s=operator.cpu_s, wall_s=operator.wall_s)
+        limits = server_limits(operator)
         runs = Runs(parts.store, parts.blobs, parts.runner, limits, environment_digest)
         return Site(
             store=parts.store,
@@ -185,6 +188,7 @@ class Node:
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
             environment=environment_digest,
+            limits=limits,
         )
 
     @property

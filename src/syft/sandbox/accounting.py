@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
+from syft.model.limits import KIB
 from syft.sandbox import family
-from syft.sandbox.limits import KIB
 
 
 def pid_of(pidfd: int) -> int | None:

@@ -9,11 +9,12 @@ from typing import BinaryIO, Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from syft.model.limits import MIB
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.acts.table import Props
 from syft.sandbox.contract import Execution, InlineInput, Outcome, Status
 from syft.sandbox.levels import promises
-from syft.sandbox.limits import MIB, Limits
+from syft.sandbox.limits import Limits
 from syft.wire import codec
 
 LIMITS: Final = Limits(memory_bytes=1024 * MIB, scratch_bytes=16 * MIB, threads=20, wall_s=20.0, cpu_s=10.0)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from syft.errors import InvalidInput
-from syft.sandbox.limits import MIB, Limits, Usage
+from syft.model.limits import MIB
+from syft.sandbox.limits import Limits, Usage
 from syft.sandbox.profiles import BASE
 
 # Inline inputs are held in memory by both sides and sent as one frame; anything larger belongs in a file.

@@ -10,9 +10,10 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final
 
+from syft.model.limits import MIB
 from syft.sandbox import closure, landlock, mounts, namespaces
 from syft.sandbox.landlock import Ruleset
-from syft.sandbox.limits import MIB, OPEN_FILES_MAX, Limits
+from syft.sandbox.limits import OPEN_FILES_MAX, Limits
 from syft.sandbox.linux import (
     CLONE_NEWIPC,
     CLONE_NEWNS,

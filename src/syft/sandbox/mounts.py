@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from syft.model.limits import MIB
 from syft.sandbox import closure
-from syft.sandbox.limits import MIB
 from syft.sandbox.linux import (
     MS_BIND,
     MS_NODEV,

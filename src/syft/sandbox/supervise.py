@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syft.errors import InvalidInput
+from syft.model.limits import MIB, bytes_text
 from syft.sandbox import scratch
 from syft.sandbox.channel import Failed, Progress, Result, Start, Started, message_frame
 from syft.sandbox.contract import Execution, FileInput, Host, InlineInput, Outcome
@@ -20,7 +21,7 @@ from syft.sandbox.incoming import ChannelError, Complete, Event, Incoming, Launc
 from syft.sandbox.launches import UNREAD_MAX, Launches
 from syft.sandbox.levels import START_S
 from syft.sandbox.lifeline import GRACE_S, Lifeline
-from syft.sandbox.limits import MIB, Usage, bytes_text
+from syft.sandbox.limits import Usage
 from syft.sandbox.verdict import Evidence, cpu_text, limit_text, outcome
 
 # Nobody reads so much: a run that prints more is stopped, since reading it costs the server time.
@@ -86,8 +87,8 @@ class Supervisor:
             self._stack.close()
             raise InvalidInput(f"an input cannot be opened: {error.strerror}", str(error)) from error
         limits = execution.limits
-        self._incoming = Incoming(result_bytes=limits.result_bytes)
-        self._printed = {one: Printed(limits.output_bytes) for one in (self._stdout, self._stderr)}
+        self._incoming = Incoming(result_bytes=limits.output_bytes)
+        self._printed = {one: Printed(limits.printed_bytes) for one in (self._stdout, self._stderr)}
         self._launches = Launches(host, execution.links, lifeline.wake)
         self._sending: Iterator[bytes | memoryview] | None = iter([self._start_frame()])
         self._unsent = memoryview(b"")
@@ -131,7 +132,7 @@ class Supervisor:
                 files=[name for name, one in inputs.items() if isinstance(one, FileInput)],
                 links=sorted(self._execution.links),
                 datasite_parameter=self._execution.datasite_parameter,
-                result_bytes=self._execution.limits.result_bytes,
+                result_bytes=self._execution.limits.output_bytes,
             )
         )
 

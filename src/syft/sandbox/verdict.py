@@ -14,10 +14,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from syft.model.limits import bytes_text
 from syft.sandbox.channel import Failed, Hint, Result
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Ended
-from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage, bytes_text
+from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage
 
 OTHER_ERROR: Final = "Exception"
 ONE_PROCESS_HINT: Final = "a run starts no processes; use threads, or workers=0"
@@ -156,11 +157,11 @@ def limit_text(hint: Hint, limits: Limits) -> str:
         case "scratch":
             return f"scratch space limit {bytes_text(limits.scratch_bytes)} exceeded"
         case "threads":
-            return f"limit of {limits.threads} threads exceeded"
+            return f"limit of {limits.threads} thread{'s' if limits.threads > 1 else ''} exceeded"
         case "descriptors":
             return f"limit of {OPEN_FILES_MAX} open files exceeded"
         case "result_bytes":
-            return f"result limit {bytes_text(limits.result_bytes)} exceeded"
+            return f"output limit {bytes_text(limits.output_bytes)} exceeded"
         case _:
             return ""
 

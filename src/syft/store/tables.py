@@ -24,12 +24,13 @@ from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
 from syft.model.object import ObjectRecord
 from syft.model.permission import Grant
+from syft.model.pool import Pool
 from syft.model.request import Request
 from syft.model.user import SessionKey, User
 from syft.store.columns import Codec, Coder, checked, codec_for, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 
 metadata = MetaData()
 
@@ -267,6 +268,12 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
     Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
     JobLog: _Spec("job_logs", "job log"),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
+    Pool: _Spec(
+        "pools",
+        "worker pool",
+        taken="A worker pool with this name already exists.",
+        unique=(("name",),),
+    ),
 }
 
 _KINDS: Final = {record: _kind(record, spec) for record, spec in _SPECS.items()}

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from syft.errors import InvalidInput
+from syft.model.limits import bytes_text
 from syft.sandbox import family, zygote
 from syft.sandbox.accounting import pid_of, used_below, used_by
 from syft.sandbox.contract import Execution, FileInput, InlineInput
 from syft.sandbox.control import Ended
 from syft.sandbox.lifeline import Lifeline
-from syft.sandbox.limits import bytes_text
 from syft.sandbox.supervise import Printed
 
 UID = "0123456789abcdef" * 2

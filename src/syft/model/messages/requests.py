@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from syft.model.code import CodeSubmission
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.codes import CodeView
 from syft.model.request import RequestState
@@ -29,6 +30,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         results_released: how many results have left under it.
         created_at: when it was asked, in UTC.
         decided_at: when it was answered, in UTC.
+        limits: what each run may use, every figure: as approved; until then as if it were approved as asked.
     """
 
     uid: UID
@@ -42,6 +44,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     results_released: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()
 
 
 class CreateRequest(Message, frozen=True, tag="requests.create"):
@@ -78,11 +81,13 @@ class ApproveRequest(Message, frozen=True, tag="requests.approve"):
         uid: which.
         digest: of the code the reviewer looked at: what is approved is what was read.
         nested: the digests of the functions it launches, likewise, in any order.
+        limits: what each run may use; figures that are not said are those its author asked for, else the pool's.
     """
 
     uid: UID
     digest: str
     nested: tuple[str, ...] = ()
+    limits: JobLimits = JobLimits()
 
 
 class DenyRequest(Message, frozen=True, tag="requests.deny"):
