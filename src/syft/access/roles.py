@@ -15,10 +15,14 @@ _GUEST: Final = frozenset(
         Capability.READ_VALUES,
     }
 )
-_DATA_SCIENTIST: Final = _GUEST | {Capability.USE_ACCOUNT, Capability.SUBMIT_CODE, Capability.RUN_CODE} | {
-    Capability.KEEP_OBJECTS,
-    Capability.ANSWER_REQUESTS,
-}
+_DATA_SCIENTIST: Final = (
+    _GUEST
+    | {Capability.USE_ACCOUNT, Capability.SUBMIT_CODE, Capability.RUN_CODE}
+    | {
+        Capability.KEEP_OBJECTS,
+        Capability.ANSWER_REQUESTS,
+    }
+)
 _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.UPLOAD_DATA,
     Capability.DECIDE_REQUESTS,

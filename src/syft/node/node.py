@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,6 +31,7 @@ from syft.node import services
 from syft.node.context import Attached, Context, Site
 from syft.node.dispatch import dispatch, freeze
 from syft.node.passwords import Throttle, hash_password
+from syft.node.removal import expire
 from syft.node.routing import check_for_me
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
@@ -71,6 +73,8 @@ class Node:
         name: for people; taken when the node is first made, kept after.
         kind: "datasite", ...
         side_type: "high" where there is private data.
+        clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
+            machine's.)
     """
 
     def __init__(
@@ -84,8 +88,10 @@ class Node:
         name: str,
         kind: str = "datasite",
         side_type: str = "high",
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         freeze()
+        self._clock = clock
         self._store = store
         self._identity = identity
         self._runner = runner
@@ -101,7 +107,7 @@ class Node:
         self._site = Site(
             store=store,
             blobs=blobs,
-            uploads=Uploads(blobs, lambda: datetime.now(UTC)),
+            uploads=Uploads(blobs, clock),
             sessions=Sessions(store),
             runs=runs,
             workers=self._workers,
@@ -110,6 +116,7 @@ class Node:
             origin_throttle=Throttle(30, 1 / 2),
             settings=settings,
             identity=identity,
+            clock=clock,
             info=lambda: self.info,
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
@@ -153,6 +160,7 @@ class Node:
         """Take up what the last server left, then begin to run jobs."""
         recover(self._store)
         # Values whose message never came, or whose job never ended, are nobody's.
+        expire(self._site, self._clock())
         self._site.blobs.sweep(digests_in_use(self._store))
         self._runner.start()
         self._workers.start()
@@ -211,7 +219,7 @@ class Node:
             return self._seal(Attached(refusal(error), b""), sealed.header.sender, sealed.header.uid)
 
     def _answer(self, opened: Opened, origin: str) -> Attached:
-        now = datetime.now(UTC)
+        now = self._clock()
         caller = Caller(
             verify_key=opened.header.sender,
             user=self._site.sessions.user_of(opened.header.sender, now),

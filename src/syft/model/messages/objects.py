@@ -14,6 +14,8 @@ from syft.model.uid import UID
 # One part of a value on its way. Large enough that the 0.3 ms of a signed message is lost in it,
 # small enough that a few in flight are nothing in memory.
 PART_BYTES = 4 * 1024 * 1024
+# A client that holds more pointers speaks of them in several messages.
+MAX_LEASES = 1_000
 
 
 class BeginUpload(Message, frozen=True, tag="objects.upload.begin"):

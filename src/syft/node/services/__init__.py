@@ -1,11 +1,14 @@
 """This package is what a node does about each kind of message, an area a module; importing it fills the table."""
 
 from syft.node.services import (
+    access,
     calls,
     codes,
     datasets,
     events,
+    handlers,
     jobs,
+    kept,
     objects,
     requests,
     session,
@@ -14,11 +17,14 @@ from syft.node.services import (
 )
 
 __all__ = [
+    "access",
     "calls",
     "codes",
     "datasets",
     "events",
+    "handlers",
     "jobs",
+    "kept",
     "objects",
     "requests",
     "session",
