@@ -49,6 +49,11 @@ SERVICES: Final = services.__all__
 _IDENTITY: Final = "node_identity"
 
 
+def utc_now() -> datetime:
+    """The time, by this machine's clock."""
+    return datetime.now(UTC)
+
+
 class _Born(msgspec.Struct, frozen=True):
     """What a node was given when it was made and keeps for good."""
 
@@ -88,7 +93,7 @@ class Node:
         name: str,
         kind: str = "datasite",
         side_type: str = "high",
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         freeze()
         self._clock = clock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -17,6 +17,8 @@ from syft.model.uid import UID
 from syft.node.context import Site
 from syft.store.base import Before, Transaction
 
+# As times rest in the store.
+_MOMENT = timedelta(microseconds=1)
 # What an object's requests become when it goes: nobody waits for an answer that nobody can give.
 _ENDS = {RequestState.PENDING: RequestState.REJECTED, RequestState.APPROVED: RequestState.REVOKED}
 
@@ -87,16 +89,13 @@ def expire(site: Site, now: datetime) -> None:
     Asked at the start and before whatever concerns them, so that no clock has to tick; it costs three look-ups
     in indexes when nothing is due.
     """
-    leased, unanswered, rule = (
-        Before("lease_until", now),
-        Before("expires_at", now),
-        Before("expires_at", now),
-    )
+    # What ends now has ended.
+    leased, overdue = Before("lease_until", now + _MOMENT), Before("expires_at", now + _MOMENT)
     with site.store.reading() as reader:
         if not (
             reader.count(ObjectRecord, leased)
-            or reader.count(Request, unanswered, state=RequestState.PENDING)
-            or reader.count(RequestHandler, rule)
+            or reader.count(Request, overdue, state=RequestState.PENDING)
+            or reader.count(RequestHandler, overdue)
         ):
             return
     blobs: set[str] = set()
@@ -107,7 +106,7 @@ def expire(site: Site, now: datetime) -> None:
             tx.also(Event(verb="object.expired", subject_uid=record.uid, created_at=now))
             ended += remove_object(tx, record, by=None, now=now)
             blobs |= record.blobs
-        for request in tx.select(Request, unanswered, state=RequestState.PENDING):
+        for request in tx.select(Request, overdue, state=RequestState.PENDING):
             tx.also(Event(verb="request.expired", subject_uid=request.uid, created_at=now))
             tx.replace(
                 msgspec.structs.replace(
@@ -115,7 +114,7 @@ def expire(site: Site, now: datetime) -> None:
                 )
             )
             ended.append(request.uid)
-        for handler in tx.select(RequestHandler, rule):
+        for handler in tx.select(RequestHandler, overdue):
             tx.also(Event(verb="request_handler.expired", subject_uid=handler.uid, created_at=now))
             tx.remove(RequestHandler, handler.uid)
     remove_blobs(site, blobs)

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import Final
 
 import msgspec
 
-from syft.access.checks import can_change, can_drop, can_find, can_read_value
+from syft.access.checks import can_change, can_find, can_read_value
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound, QuotaExceeded
 from syft.model.message import Done, Message
 from syft.model.messages.objects import (
-    MAX_LEASES,
     DeleteObject,
     DescribeObject,
-    DropLeases,
     FindObjects,
     GetObject,
     ObjectReply,
     ObjectsReply,
     ObjectView,
     PutObject,
-    RenewLeases,
     ReplaceObject,
 )
 from syft.model.object import LEASE, Face, ObjectKind, ObjectRecord, RetiredUid, check_tags
 from syft.model.permission import Capability, Grant
-from syft.model.request import Request, RequestState
+from syft.model.request import RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
@@ -45,8 +41,6 @@ from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 from syft.store.tables import OBJECT_UID_TAKEN
 
 NOT_THERE: Final = "There is no such object, or it is not yours to see."
-# A lease this fresh is not renewed again: not every look at a value is a write.
-_FRESH: Final = timedelta(minutes=1)
 
 
 # --- what is told of an object
@@ -324,72 +318,4 @@ def delete_object(ctx: Context, message: DeleteObject) -> Message:
         ended = remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
     remove_blobs(ctx.site, record.blobs)
     wake(ctx.site, ended)
-    return Done()
-
-
-# --- leases
-
-
-def _some(uids: tuple[UID, ...]) -> tuple[UID, ...]:
-    if len(uids) > MAX_LEASES:
-        raise InvalidInput(f"At most {MAX_LEASES:,} leases in one message.")
-    return tuple(dict.fromkeys(uids))
-
-
-@handles(RenewLeases, needs=Capability.KEEP_OBJECTS)
-def renew_leases(ctx: Context, message: RenewLeases) -> Message:
-    """Keep leased objects for another while: those that the caller had made or may read."""
-    expire(ctx.site, ctx.now)
-
-    def due(reader: Reader) -> list[ObjectRecord]:
-        records = [reader.find(ObjectRecord, uid=uid) for uid in _some(message.uids)]
-        return [one for one in records if one is not None and _may_renew(ctx, reader, one, _FRESH)]
-
-    with ctx.site.store.reading() as reader:
-        if not due(reader):
-            return Done()
-    with ctx.site.store.writing(ctx.event("objects.renewed")) as tx:
-        for record in due(tx):
-            tx.replace(msgspec.structs.replace(record, lease_until=ctx.now + LEASE))
-    return Done()
-
-
-def _may_renew(ctx: Context, reader: Reader, record: ObjectRecord, used: timedelta) -> bool:
-    """Whether it is leased, `used` of the lease is over, and the caller may prolong it."""
-    if record.lease_until is None or record.has_expired(ctx.now):
-        return False
-    if record.lease_until - ctx.now > LEASE - used:
-        return False
-    granted = has_grant(reader, record, ctx.caller.uid)
-    return can_drop(ctx.caller, record) or can_read_value(ctx.caller, record, Face.PRIVATE, granted)
-
-
-@handles(DropLeases, needs=Capability.KEEP_OBJECTS)
-def drop_leases(ctx: Context, message: DropLeases) -> Message:
-    """Forget leased objects that the caller had made. Nothing else of what is named is touched, or told of.
-
-    What somebody asks for stays for as long as its lease: the answer may come when the pointer is long gone.
-    """
-
-    def droppable(reader: Reader) -> list[ObjectRecord]:
-        records = [reader.find(ObjectRecord, uid=uid) for uid in _some(message.uids)]
-        wanted = [RequestState.PENDING, RequestState.APPROVED]
-        return [
-            one
-            for one in records
-            if one is not None
-            and can_drop(ctx.caller, one)
-            and not reader.count(Request, OneOf("state", wanted), object_uid=one.uid)
-        ]
-
-    with ctx.site.store.reading() as reader:
-        if not droppable(reader):
-            return Done()
-    blobs: set[str] = set()
-    with ctx.site.store.writing(ctx.event("objects.dropped")) as tx:
-        for record in droppable(tx):
-            tx.also(ctx.event("object.dropped", record.uid))
-            remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
-            blobs |= record.blobs
-    remove_blobs(ctx.site, blobs)
     return Done()

@@ -25,6 +25,7 @@ from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 from syft.node.dispatch import handles
 from syft.node.services.grants import has_grant
+from syft.node.services.leases import is_worn, renew
 from syft.store.base import Reader
 
 _MAX_TYPE_NAME: Final = 200
@@ -107,7 +108,10 @@ def read_value(ctx: Context, message: ReadValue) -> Attached:
         NotFound: not there, or not for the caller: one answer.
     """
     with ctx.site.store.reading() as reader:
-        value = readable(ctx, reader, message)
+        record, value = readable(ctx, reader, message)
+        worn = is_worn(ctx, reader, record)
+    if worn:
+        renew(ctx, record.uid)
     if not 0 <= message.offset <= value.size:
         raise InvalidInput(f"The value has {value.size} bytes; there is none at {message.offset}.")
     if value.inline is not None:
@@ -115,8 +119,8 @@ def read_value(ctx: Context, message: ReadValue) -> Attached:
     return Attached(ValueReply(value), ctx.site.blobs.read(value.digest, message.offset, PART_BYTES))
 
 
-def readable(ctx: Context, reader: Reader, message: ReadValue) -> ValueRef:
-    """The value that was asked for, if the caller may have it.
+def readable(ctx: Context, reader: Reader, message: ReadValue) -> tuple[ObjectRecord, ValueRef]:
+    """The object and the value that was asked for, if the caller may have it.
 
     Raises:
         NotFound: not there, or not for the caller.
@@ -126,5 +130,5 @@ def readable(ctx: Context, reader: Reader, message: ReadValue) -> ValueRef:
         granted = has_grant(reader, record, ctx.caller.uid)
         value = record.face(message.face)
         if value is not None and can_read_value(ctx.caller, record, message.face, granted):
-            return value
+            return record, value
     raise NotFound("You do not have permission to access private data.")
