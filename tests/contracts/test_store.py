@@ -79,6 +79,13 @@ def user(email: str = "ada@example.org", **changes: object) -> User:
     return User(**(fields | changes))  # type: ignore[arg-type]
 
 
+def held(size: int = 1, **options: Any) -> ObjectRecord:
+    value = ValueRef(digest="0" * 64, size=size, type_name="bytes", inline=bytes(size))
+    return ObjectRecord(
+        uid=UID(), kind=ObjectKind.VALUE, owner_uid=UID(), private=value, created_at=NOW, **options
+    )
+
+
 def keep(store: Store, *records: object) -> None:
     with store.writing(event()) as tx:
         for record in records:

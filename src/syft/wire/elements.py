@@ -22,8 +22,15 @@ from syft.wire.tags import Tag
 BYTES_AN_ELEMENT: Final = 8
 # Counting stops a node's other writes: beyond this, all the bytes count, which is never too few.
 MOST_TO_READ: Final = 16 * 2**20
-# Of these the parts that are no content: names, dtypes, orders.
-_CONTENT: Final = {Tag.FRAME: slice(2, 3), Tag.SERIES: slice(0, 1), Tag.EXTENSION_ARRAY: slice(1, None)}
+# Of these only some parts are content, the others names and dtypes. An index is, unless it just counts the rows.
+_CONTENT: Final = {
+    Tag.FRAME: slice(1, None),
+    Tag.SERIES: slice(0, 2),
+    Tag.INDEX: slice(0, 1),
+    Tag.RANGE_INDEX: slice(0, 0),
+    Tag.MULTI_INDEX: slice(1, None),
+    Tag.EXTENSION_ARRAY: slice(1, None),
+}
 _ONE: Final = frozenset(
     {
         Tag.COMPLEX,
