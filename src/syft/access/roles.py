@@ -20,6 +20,8 @@ _DATA_SCIENTIST: Final = _GUEST | {
     Capability.SUBMIT_CODE,
     Capability.RUN_CODE,
     Capability.VIEW_POOLS,
+    Capability.KEEP_OBJECTS,
+    Capability.ANSWER_REQUESTS,
 }
 _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.UPLOAD_DATA,

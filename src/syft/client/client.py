@@ -9,8 +9,10 @@ from typing import Any, Final, TypeVar
 from syft.client.assets import Dataset
 from syft.client.code import Codes
 from syft.client.datasets import Datasets
+from syft.client.drops import Drops
 from syft.client.events import Events
 from syft.client.jobs import Jobs
+from syft.client.kept import Objects
 from syft.client.pools import WorkerPools
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
@@ -46,13 +48,24 @@ _SERVICES: Final = {
     "request": "requests",
     "job": "jobs",
     "setting": "settings",
+    "object": "objects",
+    "action": "objects",
     "event": "events",
     "log": "events",
     "worker_pool": "worker_pools",
 }
 _NAMESPACES: Final = (
-    "datasets", "code", "requests", "jobs", "worker_pools", "users", "settings", "events", "account"
-)  # fmt: skip
+    "datasets",
+    "objects",
+    "code",
+    "requests",
+    "jobs",
+    "worker_pools",
+    "users",
+    "settings",
+    "events",
+    "account",
+)
 # What the welcome card offers, by the least role that has a use for it.
 _COMMANDS: Final = (
     (Role.GUEST, "<your_client>.datasets", "list datasets"),
@@ -275,6 +288,16 @@ class Client(Shown):
     def datasets(self) -> Datasets:
         """The datasets here."""
         return Datasets(self.session)
+
+    @property
+    def objects(self) -> Objects:
+        """The objects here: `send` one, `search` by tags, `[...]` by place, tag or UID."""
+        return Objects(self)
+
+    @property
+    def gc(self) -> Drops:
+        """What was made in passing and nobody here points to any more: told to the node in batches."""
+        return self.session.drops
 
     @property
     def users(self) -> Users:

@@ -28,6 +28,9 @@ from syft.store.uploads import Uploads
 from syft.wire.envelope import MAX_PAYLOAD
 from syft.wire.types_model import encode_record
 
+# Callers on the node's own machine.
+LOCAL_ORIGINS: Final = frozenset({"local", "127.0.0.1", "::1"})
+
 
 @dataclass(frozen=True)
 class Site:
@@ -44,6 +47,7 @@ class Site:
         origin_throttle: slows down guessing from one address.
         settings: what the operator set.
         identity: the node's key, for unsealing what was sealed to it.
+        clock: the time, in UTC.
         info: what the node says of itself, as of now.
         environment: the digest of what code runs in.
         limits: what a job may use where its worker pool says nothing: every figure.
@@ -59,6 +63,7 @@ class Site:
     origin_throttle: Throttle
     settings: Settings
     identity: Identity
+    clock: Callable[[], datetime]
     info: Callable[[], NodeInfo]
     node_settings: Callable[[], NodeSettings]
     settings_changed: Callable[[NodeSettings], None]

@@ -32,9 +32,10 @@ from syft.model.user import User
 from syft.node import services
 from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
-from syft.node.dispatch import Entry, find_entry, freeze
+from syft.node.dispatch import Entry, admitted, find_entry, freeze
 from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
+from syft.node.removal import expire
 from syft.node.routing import check_for_me
 from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
@@ -49,6 +50,11 @@ from syft.version import VERSION
 from syft.wire.envelope import PROTOCOL, Opened, ReplayGuard, inspect, seal
 
 SERVICES: Final = services.__all__
+
+
+def utc_now() -> datetime:
+    """The time, by this machine's clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Node:
         kind: "datasite", "domain", "device", "vm", "network", "gateway".
         side_type: "high" where there is private data.
         root_key: a key that speaks for the root account, which then has no password; None where people log in.
+        clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
+            machine's.)
     """
 
     def __init__(
@@ -94,8 +102,10 @@ class Node:
         kind: str = "datasite",
         side_type: str = "high",
         root_key: bytes | None = None,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         freeze()
+        self._clock = clock
         self._open_parts = parts
         self._identity = identity
         self._operator = settings
@@ -175,7 +185,7 @@ class Node:
         return Site(
             store=parts.store,
             blobs=parts.blobs,
-            uploads=Uploads(parts.blobs, lambda: datetime.now(UTC)),
+            uploads=Uploads(parts.blobs, self._clock),
             sessions=Sessions(parts.store),
             runs=runs,
             workers=Workers(parts.store, runs, operator.workers),
@@ -184,6 +194,7 @@ class Node:
             origin_throttle=Throttle(30, 1 / 2),
             settings=operator,
             identity=self._identity,
+            clock=self._clock,
             info=lambda: self.info,
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
@@ -237,6 +248,7 @@ class Node:
         assert self._parts is not None
         recover(site.store)
         # Values whose message never came, or whose job never ended, are nobody's.
+        expire(site, self._clock())
         site.blobs.sweep(digests_in_use(site.store))
         self._parts.runner.start()
         site.workers.start()
@@ -307,7 +319,7 @@ class Node:
         header, message = opened.header, opened.message
         observer = self.observer
         observer.took_in(header, message)
-        now = datetime.now(UTC)
+        now = self._clock()
         caller = Caller(
             verify_key=header.sender,
             user=self._user_of(header.sender, now),
@@ -317,7 +329,8 @@ class Node:
         context = Context(self.open, caller, header.uid, opened.attachment, now, self)
         observer.asked_may(header, message, caller)
         try:
-            entry = find_entry(caller, message, self._added)
+            entry = find_entry(message, self._added)
+            context = admitted(context, entry, message)
             observer.may(header, message)
             answer = entry.handler(context, message)
         except SyftException as error:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, cast
 
 from syft.config import Settings
 from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
 from syft.node.keyfile import load_or_make
-from syft.node.node import Node, Parts
+from syft.node.node import Node, Parts, utc_now
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
@@ -48,6 +50,7 @@ def open_node(
     reset: bool = False,
     kind: str = "datasite",
     side_type: str = "high",
+    clock: Callable[[], datetime] = utc_now,
 ) -> Node:
     """The node of that name, made if there is none. Its caller starts it and closes it.
 
@@ -57,6 +60,7 @@ def open_node(
         reset: throw away what it had.
         kind: "datasite", ...
         side_type: "high" or "low".
+        clock: the time, in UTC.
     Raises:
         InvalidInput: no such kind or side, or not a name for a folder.
         StorageError: another process has it open; its key is missing; or what is in it is damaged.
@@ -99,7 +103,13 @@ def open_node(
 
     try:
         node = Node(
-            parts=parts, identity=identity, settings=settings, name=name, kind=kind, side_type=side_type
+            parts=parts,
+            identity=identity,
+            settings=settings,
+            name=name,
+            kind=kind,
+            side_type=side_type,
+            clock=clock,
         )
         node.open()
     except BaseException:

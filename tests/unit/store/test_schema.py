@@ -25,13 +25,13 @@ from syft.store.engines import sqlite_engine
 from syft.store.sql import DATABASE_NAME, SqlReader, open_store
 from syft.store.tables import REVISIONS, metadata
 
-SECOND = '''"""Adds a column with a default, and one that may be empty."""
+SECOND = f'''"""Adds a column with a default, and one that may be empty."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9998"
-down_revision = "0002"
+down_revision = "{REVISIONS[-1]}"
 
 
 def upgrade() -> None:
@@ -204,7 +204,7 @@ def test_requests_and_jobs_from_before_there_were_limits_have_none(path: Path) -
         assert reader.get(Job, UID.from_string(uid)).limits == JobLimits()
         assert reader.count(Pool) == 0
     engine.dispose()
-    assert path.with_name("node.db.before-0002").exists()
+    assert path.with_name(f"node.db.before-{REVISIONS[-1]}").exists()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, later: Path) -> None:

@@ -1,11 +1,15 @@
 """This package is what a node does about each kind of message, an area a module; importing it fills the table."""
 
 from syft.node.services import (
+    access,
     calls,
     codes,
     datasets,
     events,
+    handlers,
     jobs,
+    kept,
+    leases,
     nodes,
     objects,
     pools,
@@ -16,11 +20,15 @@ from syft.node.services import (
 )
 
 __all__ = [
+    "access",
     "calls",
     "codes",
     "datasets",
     "events",
+    "handlers",
     "jobs",
+    "kept",
+    "leases",
     "nodes",
     "objects",
     "pools",

@@ -19,12 +19,13 @@ from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectKind, ObjectRecord, ValueRef
-from syft.model.permission import Capability, Grant
+from syft.model.permission import Capability
 from syft.model.pool import Pool
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.model.user import PersonView, User
 from syft.node.context import Context
+from syft.node.services.grants import has_grant
 from syft.policy.limits import filled
 from syft.store.base import Condition, OneOf, Reader
 
@@ -46,8 +47,8 @@ def person(reader: Reader, uid: UID, *, asks: bool = False) -> PersonView:
 def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
     """The accounts that own what a code asks to run on, each once.
 
-    Assets are there to be asked for. Of anything else only its owner, or whoever was granted it, may know:
-    a code that names another's result is told the same as one that names nothing.
+    Assets, and objects that everybody finds, are there to be asked for. Of anything else only its owner, or
+    whoever was granted it, may know: a code that names another's result is told the same as one that names nothing.
 
     Raises:
         NotFound: it asks for something that is not there (any more), or not for its author.
@@ -71,7 +72,8 @@ def _may_be_asked_for(reader: Reader, record: ObjectRecord, author_uid: UID) -> 
     return (
         record.kind is ObjectKind.ASSET
         or record.owner_uid == author_uid
-        or reader.find(Grant, object_uid=record.uid, user_uid=author_uid) is not None
+        or record.findable
+        or has_grant(reader, record, author_uid)
     )
 
 
@@ -165,7 +167,9 @@ def code_view(reader: Reader, code: Code) -> CodeView:
 
 
 def request_view(ctx: Context, reader: Reader, request: Request) -> RequestView:
-    """A request for somebody who may see it."""
+    """A request that code may run, for somebody who may see it."""
+    if request.code_uid is None:
+        raise NotFound("This request is about an object.")
     code = reader.get(Code, request.code_uid)
     nested = request.nested or pin_nested(reader, code)[0]
     return RequestView(
