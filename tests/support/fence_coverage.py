@@ -33,6 +33,7 @@ TESTS = (
     "tests/security/test_sandbox_process.py",
     "tests/security/test_sandbox_workloads.py",
     "tests/integration/test_isolation.py",
+    "tests/integration/test_keeper.py",
     "tests/integration/test_lost_runs.py",
 )
 # What is noted takes frames and time, which these count.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -130,3 +131,13 @@ except ProcessLookupError as error:
 
 def test_a_parent_that_has_died_before_it_could_be_asked_about_is_noticed() -> None:
     assert play(ORPHAN) == "the parent has died"
+
+
+def test_a_descriptor_that_cannot_be_closed_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "the disk has gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", refuse)
+        with pytest.raises(OSError, match="the disk has gone"):
+            linux._close_if_open(3)

@@ -187,3 +187,15 @@ def test_a_removal_that_was_cut_off_is_taken_up(top: Path) -> None:
     (top / "a" / "b").mkdir(parents=True)
     scratch.remove(top)
     assert not top.exists()
+
+
+def test_what_fills_up_again_and_again_is_not_removed_for_ever(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (top / "file").touch()
+    monkeypatch.setattr(scratch, "_empty", lambda _: None)
+    with pytest.raises(OSError, match="not empty"):
+        scratch.remove(top)
+    (top / "file").unlink()
+    scratch.remove(top)
+    assert not top.exists()
