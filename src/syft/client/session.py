@@ -14,9 +14,11 @@ from syft.model.message import Message
 from syft.model.messages.session import Credentials
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo
+from syft.model.uid import UID
 from syft.model.user import UserView
-from syft.transport.ask import Answer, ask, expect
+from syft.transport.ask import Answer, ask, expect, post
 from syft.transport.base import Route
+from syft.transport.relay import RelayRoute
 from syft.wire.types_model import encode_record
 
 M = TypeVar("M", bound=Message)
@@ -103,6 +105,22 @@ class Session:
                 f"A value that was passed has the wrong type: {detail}. Where a UID is due, pass the `.id` of what "
                 "you mean."
             ) from None
+
+    def post(self, message: Message, *, by: Session | None = None) -> UID:
+        """Leave a message that this node handles when it can be reached, once.
+
+        Args:
+            message: of a kind that may wait.
+            by: a session at the node to leave it with; with this one, or the gateway before it, when left out.
+        Raises:
+            SyftException: it was not taken.
+        """
+        if self._ended:
+            raise AuthenticationError(f"You have logged out of '{self.info.name}'. Log in again to go on.")
+        route = self.route if by is None else by.route
+        at = self.info if by is None else by.info
+        taker = route.via if isinstance(route, RelayRoute) else at
+        return post(route, self.identity, self.info, message, taker)
 
     def seal_password(self, password: str) -> bytes:
         """The password, readable by the node only, and only in a message of this session's."""

@@ -44,6 +44,9 @@ class Capability(Enum):
     CHANGE_SETTINGS = "settings:change"
     READ_EVENTS = "events:read"
     ADMINISTER = "node:administer"
+    JOIN_NETWORK = "network:join"
+    TAKE_ANCESTRY = "node:ancestry"
+    MANAGE_PEERS = "node:peers"
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

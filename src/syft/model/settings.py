@@ -19,6 +19,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         admin_email: whom to ask.
         signup_enabled: whether guests may make themselves an account.
         guest_sessions: whether guests may look around at all.
+        members_may_join: at a gateway, whether a datasite that proves its key is a member without being decided about.
     """
 
     organization: str = "OpenMined"
@@ -26,6 +27,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     admin_email: str = ""
     signup_enabled: bool = False
     guest_sessions: bool = True
+    members_may_join: bool = False
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,14 +22,16 @@ from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
+from syft.model.letter import Letter
 from syft.model.object import ObjectRecord
+from syft.model.peer import Peer
 from syft.model.permission import Grant
 from syft.model.request import Request
 from syft.model.user import SessionKey, User
 from syft.store.columns import Codec, Coder, checked, codec_for, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 
 metadata = MetaData()
 
@@ -266,6 +268,19 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
     Request: _Spec("requests", "request", indexed=(("code_uid",), ("requester_uid",), ("state",))),
     Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
     JobLog: _Spec("job_logs", "job log"),
+    Peer: _Spec(
+        "peers",
+        "peer",
+        taken="This node is known already.",
+        unique=(("node_uid",), ("verify_key",)),
+    ),
+    Letter: _Spec(
+        "letters",
+        "letter",
+        taken="This message has been taken before.",
+        unique=(("sender", "message_uid"),),
+        indexed=(("state",),),
+    ),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
 }
 

@@ -20,13 +20,13 @@ from syft.store.engines import sqlite_engine
 from syft.store.sql import DATABASE_NAME, open_store
 from syft.store.tables import REVISIONS, metadata
 
-SECOND = '''"""Adds a column with a default, and one that may be empty."""
+SECOND = f'''"""Adds a column with a default, and one that may be empty."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "9998"
-down_revision = "0001"
+down_revision = "{REVISIONS[-1]}"
 
 
 def upgrade() -> None:

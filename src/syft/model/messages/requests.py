@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
@@ -52,6 +53,8 @@ class CreateRequest(Message, frozen=True, tag="requests.create"):
         reason: why.
     """
 
+    may_wait: ClassVar[bool] = True
+
     submission: CodeSubmission
     reason: str = ""
 
@@ -94,6 +97,8 @@ class DenyRequest(Message, frozen=True, tag="requests.deny"):
 
 class WithdrawRequest(Message, frozen=True, tag="requests.withdraw"):
     """I no longer ask. Answered by `RequestReply`."""
+
+    may_wait: ClassVar[bool] = True
 
     uid: UID
 

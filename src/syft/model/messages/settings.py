@@ -18,6 +18,7 @@ class UpdateSettings(Message, frozen=True, tag="settings.update"):
     admin_email: str | None = None
     signup_enabled: bool | None = None
     guest_sessions: bool | None = None
+    members_may_join: bool | None = None
 
 
 class SettingsReply(Message, frozen=True, tag="settings.reply"):
