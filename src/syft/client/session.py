@@ -11,12 +11,13 @@ from typing import TypeVar
 from syft.errors import AuthenticationError, AuthorizationException, DecodeError, InvalidInput
 from syft.model.identity import Identity, seal_for
 from syft.model.message import Message
+from syft.model.messages.nodes import Deliver, Taken
 from syft.model.messages.session import Credentials
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
 from syft.model.user import UserView
-from syft.transport.ask import Answer, ask, expect, post
+from syft.transport.ask import Answer, ask, expect, letter, post
 from syft.transport.base import Route
 from syft.transport.relay import RelayRoute
 from syft.wire.types_model import encode_record
@@ -117,10 +118,13 @@ class Session:
         """
         if self._ended:
             raise AuthenticationError(f"You have logged out of '{self.info.name}'. Log in again to go on.")
-        route = self.route if by is None else by.route
-        at = self.info if by is None else by.info
-        taker = route.via if isinstance(route, RelayRoute) else at
-        return post(route, self.identity, self.info, message, taker)
+        if by is None:
+            taker = self.route.via if isinstance(self.route, RelayRoute) else self.info
+            return post(self.route, self.identity, self.info, message, taker)
+        # The other node knows another key of this person's, which answers for this one's letter.
+        envelope, uid = letter(self.identity, self.info, message)
+        by.ask(Deliver(envelope), Taken)
+        return uid
 
     def seal_password(self, password: str) -> bytes:
         """The password, readable by the node only, and only in a message of this session's."""

@@ -31,7 +31,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
         next_node: where it goes next; None when it is for this node.
         envelope: its bytes; empty when it is done.
         size: of the envelope, in bytes.
-        known_sender: whether the sender was known here when it came; strangers share a smaller room.
+        charged_to: against whose allowance it counts while it waits: the account that left it, or the key.
+        known_sender: whether that was known here when it came; strangers share a smaller room.
         state: how far it has come.
         attempts: how often it was tried in vain.
         created_at: when it was taken, in UTC.
@@ -44,6 +45,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     next_node: UID | None = None
     envelope: bytes
     size: int = 0
+    charged_to: str = ""
     known_sender: bool = False
     state: LetterState = LetterState.WAITING
     attempts: int = 0

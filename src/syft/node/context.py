@@ -88,6 +88,9 @@ class AboutNode(Protocol):
     def introductions(self) -> ReplayGuard:
         """Those it has been shown already."""
 
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known answers for."""
+
     def place_changed(self) -> None:
         """Read anew where it is and whom it knows, and tell those that are part of it."""
 

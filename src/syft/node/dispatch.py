@@ -72,7 +72,7 @@ def table() -> dict[type[Message], Entry]:
 
 
 # What a gateway has a word in: itself, its members, and who runs it. It keeps nothing of anybody's.
-_AT_A_GATEWAY: Final = frozenset({"node", "network", "session", "users", "settings", "events"})
+_AT_A_GATEWAY: Final = frozenset({"node", "network", "session", "users", "settings", "events", "mail"})
 
 
 def find_entry(

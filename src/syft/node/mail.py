@@ -82,7 +82,7 @@ class Mail:
         self._next_sweep = 0.0
         self._thread: threading.Thread | None = None
         # What waits, so that nothing has to be counted when a letter comes.
-        self._of_sender: Counter[str] = Counter()
+        self._charged: Counter[str] = Counter()
         self._bytes: Counter[bool] = Counter()
         with store.reading() as reader:
             for letter in reader.select(Letter, state=LetterState.WAITING):
@@ -106,13 +106,16 @@ class Mail:
             # A lane may still wait for a peer that does not answer: it does no harm, and is not waited for.
             self._thread.join(timeout=10)
 
-    def take(self, sealed: Sealed, next_node: UID | None, *, known_sender: bool) -> None:
+    def take(
+        self, sealed: Sealed, next_node: UID | None, *, known_sender: bool, charged_to: str = ""
+    ) -> None:
         """Keep a letter. When this returns it is on the disk, and this node answers for it.
 
         Args:
             sealed: signature, size and freshness have been checked.
             next_node: where it goes; None when it is for this node.
             known_sender: whether the sender has an account here, or is a peer.
+            charged_to: against whose allowance it counts; the sender's when left out.
         Raises:
             TooManyAttempts: too many wait already.
             StorageError: it could not be kept.
@@ -127,6 +130,7 @@ class Mail:
             next_node=next_node,
             envelope=sealed.data,
             size=len(sealed.data),
+            charged_to=charged_to or sender,
             known_sender=known_sender,
             created_at=now,
             # As long as a copy of it can be fresh, by a clock that is ahead of ours.
@@ -286,15 +290,15 @@ class Mail:
 
     def _count(self, letter: Letter, by: int) -> None:
         with self._condition:
-            self._of_sender[letter.sender] += by
+            self._charged[letter.charged_to] += by
             self._bytes[letter.known_sender] += by * letter.size
-            if not self._of_sender[letter.sender]:
-                del self._of_sender[letter.sender]
+            if not self._charged[letter.charged_to]:
+                del self._charged[letter.charged_to]
 
     def _take_room(self, letter: Letter) -> None:
         limit = MAX_BYTES if letter.known_sender else MAX_BYTES_OF_STRANGERS
         if (
-            self._of_sender[letter.sender] >= MAX_OF_SENDER
+            self._charged[letter.charged_to] >= MAX_OF_SENDER
             or self._bytes[letter.known_sender] + letter.size > limit
         ):
             raise TooManyAttempts(

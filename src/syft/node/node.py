@@ -418,10 +418,32 @@ class Node:
 
     def _take(self, sealed: Sealed, parcel: Parcel, hop: Peer | None, origin: str) -> Attached:
         """Keep a letter, and say so: from then on this node answers for it."""
-        header = sealed.header
-        known = self._knows(header.sender)
+        known = self._knows(sealed.header.sender)
         if not known and not _is_local(origin):
             self._letter_throttle.attempt(origin)
+        self._keep(sealed, parcel, hop, known=known)
+        return Attached(Taken(), b"")
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known here answers for.
+
+        Args:
+            envelope: of an eventual message.
+            charged_to: the account.
+        Raises:
+            WireError: it is no letter, or nothing is known of the node it is for.
+            TooManyAttempts: too many wait already.
+        """
+        sealed = inspect(envelope)
+        if not sealed.header.eventual:
+            raise EnvelopeError("Only a message that may wait can be left here.")
+        hop = next_hop(sealed.header, self._uid, self.peers.find, sender_is_known=lambda: True)
+        self._keep(sealed, Parcel(envelope), hop, known=True, charged_to=charged_to)
+
+    def _keep(
+        self, sealed: Sealed, parcel: Parcel, hop: Peer | None, *, known: bool, charged_to: str = ""
+    ) -> None:
+        header = sealed.header
         check_fresh(header, time.time_ns() // 1_000_000)
         check_can_wait(header, sealed.data, parcel.attachment)
         if hop is None:
@@ -430,8 +452,8 @@ class Node:
         else:
             self._check_named(header)
             self.observer.passed_on(header)
-        self._open_mail().take(sealed, hop.node_uid if hop else None, known_sender=known)
-        return Attached(Taken(), b"")
+        next_node = hop.node_uid if hop else None
+        self._open_mail().take(sealed, next_node, known_sender=known, charged_to=charged_to)
 
     def _opened_letter(self, sealed: Sealed) -> Opened:
         return sealed.open(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 from syft.errors import (
     BadReply,
     EnvelopeError,
+    InvalidInput,
     NodeUnreachable,
     StaleMessage,
     StorageFull,
@@ -18,7 +19,7 @@ from syft.errors import (
     from_code,
 )
 from syft.model.identity import Identity
-from syft.model.message import Message, NoAnswer, Refusal
+from syft.model.message import Message, NoAnswer, Refusal, tag_of
 from syft.model.messages.nodes import Taken
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
@@ -91,17 +92,36 @@ def post(route: Route, identity: Identity, node: NodeInfo, message: Message, tak
         SyftException: it was not taken, by the error that was named.
         NodeUnreachable: no answer: it may have been taken or not. Another attempt is another message.
     """
-    envelope, uid = seal(
+    envelope, uid = letter(identity, node, message, hidden=node.verify_key != taker.verify_key)
+    expect(exchange(route, Parcel(envelope), identity.verify_key, uid, taker), Taken)
+    return uid
+
+
+def letter(identity: Identity, node: NodeInfo, message: Message, *, hidden: bool = True) -> tuple[bytes, UID]:
+    """`message` as an envelope that may wait, and its UID.
+
+    Args:
+        identity: who says it.
+        node: for whom it is.
+        message: of a kind that may wait.
+        hidden: whether only the node can read it.
+    Raises:
+        InvalidInput: messages of that kind are answered at once or not at all.
+        TooLarge: it is too large to wait.
+    """
+    if not message.may_wait:
+        raise InvalidInput(
+            f"A message of kind '{tag_of(message)}' cannot wait: its answer is what it is for."
+        )
+    return seal(
         message,
         identity=identity,
         recipient=bytes.fromhex(node.verify_key),
         address=node.address,
         now_ms=now_ms(),
         eventual=True,
-        hidden=node.verify_key != taker.verify_key,
+        hidden=hidden,
     )
-    expect(exchange(route, Parcel(envelope), identity.verify_key, uid, taker), Taken)
-    return uid
 
 
 def exchange(

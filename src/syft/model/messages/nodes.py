@@ -128,5 +128,15 @@ class RemovePeer(Message, frozen=True, tag="node.remove_peer"):
     node_uid: UID
 
 
+class Deliver(Message, frozen=True, tag="mail.deliver"):
+    """Keep that letter until it has arrived: I answer for it, whoever has signed it. Answered by `Taken`.
+
+    Args:
+        envelope: of an eventual message, sealed.
+    """
+
+    envelope: bytes
+
+
 class Taken(Message, frozen=True, tag="mail.taken"):
     """The node that says this has your message on its disk, and will see to it."""

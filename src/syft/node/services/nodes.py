@@ -12,6 +12,7 @@ from syft.model.address import Address
 from syft.model.message import Done, Message
 from syft.model.messages.nodes import (
     Ancestry,
+    Deliver,
     Introduce,
     Introduction,
     KnowGateway,
@@ -20,6 +21,7 @@ from syft.model.messages.nodes import (
     RemovePeer,
     ShowNode,
     TakeAncestry,
+    Taken,
 )
 from syft.model.peer import Peer, PeerState, Relation, check_fits_in, check_url, wider_part
 from syft.model.permission import Capability
@@ -222,6 +224,18 @@ def know_gateway(ctx: Context, message: KnowGateway) -> Message:
             put_peer(tx, peer)
         ctx.node.peers.load(ctx.site.store)
     return Done()
+
+
+@handles(Deliver, needs=Capability.USE_ACCOUNT)
+def deliver(ctx: Context, message: Deliver) -> Message:
+    """Keep a letter for another node, by whatever key: an account of this node answers for it.
+
+    Raises:
+        WireError: it is no letter, or too old.
+        EnvelopeError: nothing is known here of the node it is for.
+    """
+    ctx.node.take_letter(message.envelope, ctx.user_uid.hex)
+    return Taken()
 
 
 @handles(RemovePeer, needs=Capability.MANAGE_PEERS)

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("next_node", sa.Text(), nullable=True),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("charged_to", sa.Text(), server_default="", nullable=False),
         sa.Column("known_sender", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
