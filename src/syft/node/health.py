@@ -113,7 +113,7 @@ class Health:
                 if peer.node_uid in self._asking or not self._take_turn():
                     continue
                 self._asking.add(peer.node_uid)
-                threading.Thread(target=self._ask, args=(peer,), name="syft-ping", daemon=True).start()
+                threading.Thread(target=self._ask_in_turn, args=(peer,), name="syft-ping", daemon=True).start()
             self._closing.wait(PAUSE_S)
 
     def _take_turn(self) -> bool:
@@ -123,13 +123,18 @@ class Health:
                 return False
         return not self._closing.is_set()
 
-    def _ask(self, peer: Peer) -> None:
+    def _ask_in_turn(self, peer: Peer) -> None:
+        try:
+            self.ask(peer)
+        finally:
+            self._asking.discard(peer.node_uid)
+            self._turns.release()
+
+    def ask(self, peer: Peer) -> None:
+        """Ask a member now, and keep what comes of it."""
         try:
             self.saw(peer, look(self._peers.route_to(peer), self._identity, self._info(), peer))
         except SyftException as error:
             before = self._seen.get(peer.node_uid, Seen(False, None, None))
             self._seen[peer.node_uid] = Seen(False, before.at, before.info)
             say(logging.INFO, "a member did not answer", member=peer.node_uid.hex, error=error.code)
-        finally:
-            self._asking.discard(peer.node_uid)
-            self._turns.release()
