@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from syft import lib as lib
     from syft import logger as logger
     from syft import orchestra as orchestra
     from syft.client.assets import ActionObject as ActionObject
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
     "logger": ("syft.logger", ""),
+    "lib": ("syft.lib", ""),
     "serialize": ("syft.core.common.serde.serialize", "serialize"),
     "deserialize": ("syft.core.common.serde.serialize", "deserialize"),
     "Address": ("syft.core.io.address", "Address"),
