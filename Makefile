@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-security check format docs-check bench run clean
+.PHONY: help setup demo test test-fast test-security test-vm check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -29,6 +29,10 @@ test-fast: setup  ## unit and property tests and the architecture, no servers
 
 test-security: setup  ## what must fail, and does
 	$(BIN)/pytest -q $(PARALLEL) tests/security $(ARGS)
+
+test-vm: setup  ## control groups, in a virtual machine; needs qemu-system-x86 and, once, Debian's archive
+	@tests/vm/fetch
+	$(BIN)/pytest -q tests/vm $(ARGS)
 
 docs-check: setup  ## the documents against the source: modules, layers, error codes, commands, links
 	$(BIN)/pytest -q tests/docs $(ARGS)

@@ -44,10 +44,20 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """What was found of a level on this machine."""
+    """What was found of a level on this machine.
+
+    Args:
+        level: isolation level in force.
+        landlock: the kernel's version of it; 0 for none.
+        control_groups: where each run gets one; empty if runs have none.
+        weaknesses: what the level lacks here, one sentence each.
+        passed_over: why stronger levels are not in force.
+        findings: what became of each act.
+    """
 
     level: str
     landlock: int
+    control_groups: str
     weaknesses: tuple[str, ...]
     passed_over: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -76,6 +86,11 @@ class Examinable(canary.Runs, Protocol):
         ...
 
     @property
+    def control_groups(self) -> str:
+        """Where each run gets its control group; empty if runs have none."""
+        ...
+
+    @property
     def passed_over(self) -> tuple[str, ...]:
         """Why stronger levels are not in force."""
         ...
@@ -92,7 +107,14 @@ def examine(runner: Examinable) -> Examined:
         Stage(Path(folder, "stage"), canary.LIMITS) as stage,
     ):
         findings = tuple(_examine(runner, stage, act) for act in ACTS.values())
-    return Examined(runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings)
+    return Examined(
+        level=runner.level,
+        landlock=landlock.version(),
+        control_groups=runner.control_groups,
+        weaknesses=runner.weaknesses,
+        passed_over=runner.passed_over,
+        findings=findings,
+    )
 
 
 def _examine(runner: Examinable, stage: Stage, act: Act) -> Finding:
@@ -116,6 +138,10 @@ def as_text(examined: Examined) -> str:
     """The report for a person."""
     lines = [f"Isolation level: {examined.level} ({PROMISES[examined.level]})"]
     lines.append(f"Landlock: version {examined.landlock}" if examined.landlock else "Landlock: not there")
+    if examined.control_groups:
+        lines.append(f"Control groups: each run has its own, below {examined.control_groups}")
+    else:
+        lines.append("Control groups: none")
     lines += [f"A stronger level is not available: {why}" for why in examined.passed_over]
     lines += [f"On this machine: {weakness}" for weakness in examined.weaknesses]
     area = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syft.errors import InvalidInput, InvalidState
+from syft.sandbox.cgroups import Delegation
 from syft.sandbox.contract import (
     Execution,
     FileInput,
@@ -49,7 +50,8 @@ class EmbeddedRunner(Runner):
     are lost, and the next run starts another.
 
     The level is the strongest that proves itself here, in a run that tries what must not be possible. It is
-    chosen once: when the parent dies, its successor must reach the same level.
+    chosen once: when the parent dies, its successor must reach the same level. So it is with control groups: each
+    run has one from the first on, or none has.
 
     Args:
         level: isolation level to use and no other; "auto" for the strongest that proves itself.
@@ -80,6 +82,7 @@ class EmbeddedRunner(Runner):
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
         self._canary_every_s = canary_every_s
+        self._delegation = Delegation()
         self._lock = threading.Lock()
         self._selection: Selection | None = None
         self._lifelines: dict[str, Lifeline] = {}
@@ -96,6 +99,12 @@ class EmbeddedRunner(Runner):
         """What the level lacks on this machine, one sentence each; empty until it is known."""
         selection = self._selection
         return selection.weaknesses if selection else ()
+
+    @property
+    def control_groups(self) -> str:
+        """Where each run gets its control group; empty if runs have none, or that is not known yet."""
+        selection = self._selection
+        return selection.control_groups if selection else ""
 
     @property
     def passed_over(self) -> tuple[str, ...]:
@@ -183,7 +192,7 @@ class EmbeddedRunner(Runner):
             return self._selection
 
     def _launcher(self, level: str) -> Launcher:
-        return Launcher(level, self._preload, self._environment, self._protected)
+        return Launcher(level, self._preload, self._environment, self._protected, self._delegation)
 
     def _run(self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline) -> Outcome:
         # Another attempt if the zygote has just died: nothing has begun by then.

@@ -102,7 +102,7 @@ def _judge(execution: Execution, evidence: Evidence, error_names: Collection[str
         return Status.LOST, f"the run could not be started: {why}".removesuffix(": ")
     if not evidence.started and evidence.ended.status >= 0:
         return Status.LOST, "the run could not be set up"
-    return _judge_exit(evidence.ended.status, evidence.ended.cpu_s, execution.limits)
+    return _judge_exit(evidence.ended, evidence.ended.status, execution.limits)
 
 
 def _judge_failure(
@@ -124,11 +124,13 @@ def _judge_failure(
     return Status.FAILED, reason
 
 
-def _judge_exit(status: int, cpu_s: float, limits: Limits) -> tuple[Status, str]:
+def _judge_exit(ended: Ended, status: int, limits: Limits) -> tuple[Status, str]:
     """What the end of the process says, where the run has said nothing."""
     if status >= 0:
         return Status.FAILED, f"the code ended its own process, with exit status {status}"
-    if status == -signal.SIGKILL and cpu_s >= _CPU_SHARE * limits.cpu_s:
+    if status == -signal.SIGKILL and ended.out_of_memory:
+        return Status.KILLED, limit_text("memory", limits)
+    if status == -signal.SIGKILL and ended.cpu_s >= _CPU_SHARE * limits.cpu_s:
         return Status.KILLED, cpu_text(limits)
     if status == -signal.SIGKILL:
         return Status.KILLED, "killed by the system, most likely for want of memory"

@@ -22,7 +22,7 @@ from typing import Final, NoReturn, Protocol
 
 from syft.sandbox import child, closure, jail, landlock, levels, mounts, namespaces, scratch, seccomp
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
-from syft.sandbox.limits import Limits
+from syft.sandbox.limits import KIB, Limits
 from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, become, die_with_parent, prctl
 from syft.wire import codec
 
@@ -40,7 +40,7 @@ def main() -> None:
     connection = socket.socket(fileno=os.dup(0))
     server = os.pidfd_open(os.getppid())
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    configure, _ = receive(connection, to_zygote)
+    configure, doors = receive(connection, to_zygote)
     if not isinstance(configure, Configure):
         return
     try:
@@ -56,7 +56,7 @@ def main() -> None:
         return
     try:
         zygote = Zygote(connection, server, configure, fence)
-        ready = zygote.prepare()
+        ready = zygote.prepare(doors)
     except Exception as error:
         send(connection, Unable(_told(error)))
         return
@@ -261,9 +261,11 @@ class Zygote:
         self._fence = fence
         self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
 
-    def prepare(self) -> Ready:
+    def prepare(self, doors: Sequence[int]) -> Ready:
         """Import, check, and freeze.
 
+        Args:
+            doors: of a control group to try, if runs are to have them; closed here.
         Raises:
             RuntimeError: importing has started a thread, so that forking is not safe.
         """
@@ -277,10 +279,17 @@ class Zygote:
         _be_first_when_memory_is_short()
         # A run of the same user must not take over the connection to the server.
         prctl(PR_SET_DUMPABLE, 0)
+        ungrouped = "; ".join(filter(None, map(_try_door, doors)))
         gc.collect()
         gc.freeze()
-        names = sorted(_error_names(BaseException))
-        return Ready(self._configure.level, missing, names, self._fence.weaknesses)
+        return Ready(
+            level=self._configure.level,
+            missing=missing,
+            errors=sorted(_error_names(BaseException)),
+            weaknesses=self._fence.weaknesses,
+            own_bytes=_own_bytes(),
+            ungrouped=ungrouped,
+        )
 
     def serve(self) -> None:
         """Fork what the server asks for, and tell it what ended, until it goes away."""
@@ -321,6 +330,9 @@ class Zygote:
     def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
         try:
+            if fork.grouped:
+                # First, so that all it takes is counted. Without its group it does not go on.
+                os.write(descriptors.pop(), b"0")
             cell = self._fence.cell(fork.limits, fork.uid)
             # Asked again by the jail, since changing the user takes it back.
             die_with_parent(cell.parent)
@@ -402,6 +414,28 @@ def _warm_up() -> None:
     if pandas is not None:
         frame = pandas.DataFrame({"number": [1.5], "text": ["a"]})
         codec.decode(codec.encode(frame).to_bytes(), zero_copy=True, trusted=True)
+
+
+def _try_door(door: int) -> str:
+    """Why a process like those that become runs cannot go into a control group; empty if it can."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(door, b"0")
+            os._exit(0)
+        except OSError as error:
+            os._exit(error.errno or 1)
+        finally:
+            os._exit(1)
+    os.close(door)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return "" if code == 0 else f"a run cannot go into one: {os.strerror(abs(code))}"
+
+
+def _own_bytes() -> int:
+    """Memory of this process that is there and comes from no file: what a run copies when it writes to it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) * KIB
 
 
 def _can_become(uid: int) -> bool:

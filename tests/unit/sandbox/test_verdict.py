@@ -27,8 +27,8 @@ def failed(error_type: str = "ValueError", line: int | None = 3, hint: Hint = ""
     return Failed(error_type, line, text, "trace", hint)
 
 
-def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
-    return Ended("0" * 32, status, cpu_s, 0, why)
+def ended(status: int | None, cpu_s: float = 0.0, why: str = "", out_of_memory: bool = False) -> Ended:
+    return Ended("0" * 32, status, cpu_s, 0, why, out_of_memory)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,18 @@ def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
             Evidence(ended=ended(-signal.SIGKILL, 1.0), started=True),
             Status.KILLED,
             "killed by the system, most likely for want of memory",
+        ),
+        (
+            # Its control group's limit comes before what else a SIGKILL may mean.
+            Evidence(ended=ended(-signal.SIGKILL, 9.0, out_of_memory=True), started=True),
+            Status.KILLED,
+            "memory limit 1 MiB exceeded",
+        ),
+        # What a part of a run had to end for is not what the run ended by.
+        (
+            Evidence(ended=ended(3, out_of_memory=True), started=True),
+            Status.FAILED,
+            "the code ended its own process, with exit status 3",
         ),
         (Evidence(ended=ended(-11), started=True), Status.FAILED, "the code crashed its process (SIGSEGV)"),
         (Evidence(ended=ended(-99), started=True), Status.FAILED, "the code crashed its process (signal 99)"),
