@@ -94,7 +94,7 @@ def run(command: Sequence[str], folder: Path, *, timeout_s: float) -> Answer:
         # Emulated: the same on every machine, allowed to accelerate or not.
         *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "1", "-m", str(MEMORY_MIB)),
         *("-kernel", str(kernel), "-initrd", str(initramfs)),
-        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check"),
+        *("-append", "console=ttyS0 quiet panic=-1 mitigations=off no_timer_check loglevel=1"),
         *("-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"),
         *("-device", "virtio-9p-pci,fsdev=root,mount_tag=root"),
     ]

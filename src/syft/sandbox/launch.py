@@ -95,6 +95,12 @@ class Launcher:
         self._environment = {**ENVIRONMENT, **environment}
         self._delegation = delegation
         self._groups: Groups | None = None
+        self._without_groups: NotDelegated | None = None
+        # At once: a group can be divided only while the server is alone in it, and it will start others.
+        try:
+            self._groups = delegation.open()
+        except NotDelegated as error:
+            self._without_groups = error
         self._grouped: dict[str, Group] = {}
         self._ready: Ready | None = None
         self._why = ""
@@ -213,7 +219,6 @@ class Launcher:
         """What the thread does: start the zygote, listen until it goes, clean up."""
         with self._connection, tempfile.TemporaryFile() as errors:
             try:
-                self._groups = self._delegation.open()
                 process = self._start(errors)
             except (OSError, NotDelegated) as error:
                 self._fail(f"it cannot be started: {error}")
@@ -230,6 +235,8 @@ class Launcher:
 
     def _start(self, errors: IO[bytes]) -> subprocess.Popen[bytes]:
         with self._theirs:
+            if self._without_groups is not None:
+                raise self._without_groups
             # Never forked from here: the server may have threads, and its memory is not for strangers.
             return subprocess.Popen(
                 [sys.executable, "-I", "-B", "-m", "syft.sandbox.zygote"],

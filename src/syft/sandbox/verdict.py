@@ -21,6 +21,7 @@ from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage, bytes_text
 
 OTHER_ERROR: Final = "Exception"
 READ_ONLY_HINT: Final = "the inputs are read-only, work on a copy: data = data.copy()"
+CLOSED_CHANNEL: Final = "the code closed its channel to the node"
 FORBIDDEN_CALL: Final = "the code made a forbidden system call"
 # What people return by mistake, beside classes of their own.
 _COMMON_TYPES: Final = frozenset(
@@ -89,6 +90,10 @@ def outcome(execution: Execution, evidence: Evidence, error_names: Collection[st
 
 def _judge(execution: Execution, evidence: Evidence, error_names: Collection[str]) -> tuple[Status, str]:
     """Who did what first is not known; a kill counts before all else, as its caller was promised."""
+    ended = evidence.ended
+    if evidence.killed == CLOSED_CHANNEL and ended is not None and ended.out_of_memory:
+        # It was being ended, and much memory is given back slowly.
+        return Status.KILLED, limit_text("memory", execution.limits)
     if evidence.killed is not None:
         return Status.KILLED, evidence.killed
     if evidence.complete:
@@ -97,12 +102,12 @@ def _judge(execution: Execution, evidence: Evidence, error_names: Collection[str
         return _judge_failure(execution, evidence, evidence.failed, error_names)
     if evidence.lost is not None:
         return Status.LOST, evidence.lost
-    if evidence.ended is None or evidence.ended.status is None:
-        why = evidence.ended.why if evidence.ended else ""
+    if ended is None or ended.status is None:
+        why = ended.why if ended else ""
         return Status.LOST, f"the run could not be started: {why}".removesuffix(": ")
-    if not evidence.started and evidence.ended.status >= 0:
+    if not evidence.started and ended.status >= 0:
         return Status.LOST, "the run could not be set up"
-    return _judge_exit(evidence.ended, evidence.ended.status, execution.limits)
+    return _judge_exit(ended, ended.status, execution.limits)
 
 
 def _judge_failure(

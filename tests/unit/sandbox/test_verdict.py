@@ -10,7 +10,7 @@ from syft.sandbox.channel import Failed, Hint, Result
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Ended
 from syft.sandbox.limits import Limits
-from syft.sandbox.verdict import Evidence, outcome
+from syft.sandbox.verdict import CLOSED_CHANNEL, Evidence, outcome
 
 SOURCE = "class Own(Exception): pass\ndef f(x):\n    raise Own\n"
 ERRORS = {"ValueError", "KeyError"}
@@ -100,6 +100,22 @@ def ended(status: int | None, cpu_s: float = 0.0, why: str = "", out_of_memory: 
             Evidence(ended=ended(-signal.SIGKILL, 9.0, out_of_memory=True), started=True),
             Status.KILLED,
             "memory limit 1 MiB exceeded",
+        ),
+        # It closes its channel while it dies of that; who kills it on purpose is told so.
+        (
+            Evidence(killed=CLOSED_CHANNEL, ended=ended(-signal.SIGKILL, out_of_memory=True), started=True),
+            Status.KILLED,
+            "memory limit 1 MiB exceeded",
+        ),
+        (
+            Evidence(killed=CLOSED_CHANNEL, ended=ended(-signal.SIGKILL), started=True),
+            Status.KILLED,
+            CLOSED_CHANNEL,
+        ),
+        (
+            Evidence(killed="stop", ended=ended(-signal.SIGKILL, out_of_memory=True), started=True),
+            Status.KILLED,
+            "stop",
         ),
         # What a part of a run had to end for is not what the run ended by.
         (
