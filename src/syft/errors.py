@@ -13,7 +13,8 @@
     |   |-- InvalidState           it exists and you may, but not as things stand
     |   |   |-- NotApproved        the request has not been approved (yet, or any more)
     |   |   |-- Denied             the request was denied; carries the owner's reason
-    |   |   `-- PolicyExhausted    the output policy lets nothing more out
+    |   |   |-- PolicyExhausted    the output policy lets nothing more out
+    |   |   `-- QuotaExceeded      you keep as much on the node as it allows
     |   `-- MissingExtra           an optional package is needed; says which
     |-- RemoteError                they failed; asking the same again may help
     |   |-- NodeUnreachable        no answer, or none in time
@@ -140,6 +141,12 @@ class PolicyExhausted(InvalidState):
     """The output policy lets nothing more out."""
 
     code = "policy_exhausted"
+
+
+class QuotaExceeded(InvalidState):
+    """You keep as much on the node as it allows; the message says how much that is."""
+
+    code = "quota_exceeded"
 
 
 class MissingExtra(LocalError):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from blake3 import blake3
@@ -31,7 +32,7 @@ from syft.model.permission import Grant, Role
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.model.user import SessionKey, User
-from syft.store.base import Contains, NotEqual, OneOf, Store
+from syft.store.base import Before, Contains, NotEqual, OneOf, Store
 from syft.store.chain import check_chain
 from syft.store.sql import open_store
 
@@ -77,6 +78,13 @@ def user(email: str = "ada@example.org", **changes: object) -> User:
         "created_at": NOW,
     }
     return User(**(fields | changes))  # type: ignore[arg-type]
+
+
+def held(size: int = 1, **options: Any) -> ObjectRecord:
+    value = ValueRef(digest="0" * 64, size=size, type_name="bytes", inline=bytes(size))
+    return ObjectRecord(
+        uid=UID(), kind=ObjectKind.VALUE, owner_uid=UID(), private=value, created_at=NOW, **options
+    )
 
 
 def keep(store: Store, *records: object) -> None:
@@ -421,6 +429,33 @@ class TestQuestions:
             assert reader.select(Job, NotEqual("parent_uid", parent)) == [alone, other]
             assert reader.values(Job, "parent_uid") == {parent, other.parent_uid}
 
+    def test_before_leaves_out_none(self, store: Store) -> None:
+        times = [None, NOW - timedelta(seconds=1), NOW, NOW + timedelta(microseconds=1)]
+        kept = [held(lease_until=time) for time in times]
+        keep(store, *kept)
+        with store.reading() as reader:
+            assert reader.select(ObjectRecord, Before("lease_until", NOW)) == [kept[1]]
+            assert (
+                reader.select(ObjectRecord, Before("lease_until", NOW + timedelta(microseconds=1)))
+                == kept[1:3]
+            )
+            assert reader.count(ObjectRecord, Before("lease_until", NOW), uid=kept[0].uid) == 0
+
+    def test_total_adds_up_what_would_be_found(self, store: Store) -> None:
+        owner = UID()
+        keep(store, held(5, made_by=owner), held(7, made_by=owner), held(11, made_by=UID()))
+        with store.reading() as reader:
+            assert reader.total(ObjectRecord, "size", made_by=owner) == 12
+            assert reader.total(ObjectRecord, "size") == 23
+            assert reader.total(ObjectRecord, "size", OneOf("made_by", [])) == 0
+
+    def test_objects_are_found_by_what_their_tags_are_in_text(self, store: Store) -> None:
+        tagged, other = held(tags=("Blue", 'a"b')), held(tags=("Blueish",))
+        keep(store, tagged, other)
+        with store.reading() as reader:
+            assert reader.select(ObjectRecord, Contains("tag_text", '"blue"')) == [tagged]
+            assert reader.get(ObjectRecord, tagged.uid).tags == ("Blue", 'a"b')
+
     def test_derived_columns_say_which_blobs_are_in_use(self, store: Store) -> None:
         announced = ObjectRecord(
             uid=UID(), kind=ObjectKind.ASSET, owner_uid=UID(), mock=value(), created_at=NOW
@@ -462,6 +497,11 @@ class TestQuestions:
             lambda reader: reader.select(User, OneOf("nickname", [])),
             lambda reader: reader.select(User, NotEqual("nickname", None)),
             lambda reader: reader.values(User, "nickname"),
+            lambda reader: reader.select(User, Before("nickname", NOW)),
+            lambda reader: reader.select(User, Before("created_at", None)),
+            lambda reader: reader.select(User, Before("created_at", "yesterday")),
+            lambda reader: reader.total(User, "name"),
+            lambda reader: reader.total(User, "nickname"),
             lambda reader: reader.select(User, **{"uid = uid; --": "a"}),
             lambda reader: reader.select(User, position=1),
             lambda reader: reader.select(User, email_key="a"),

@@ -15,7 +15,7 @@ from syft.model.identity import Identity
 from syft.model.permission import Role
 from syft.model.uid import UID
 from syft.model.user import User
-from syft.store.base import Contains, NotEqual, OneOf, Reader
+from syft.store.base import Before, Contains, NotEqual, OneOf, Reader
 from syft.store.chain import check_chain
 from syft.store.sql import open_store
 
@@ -105,6 +105,8 @@ def compare(reader: Reader, model: Model) -> None:
     for role in (Role.ADMIN, Role.GUEST):
         assert reader.select(User, role=role) == [one for one in people if one.role is role]
         assert reader.select(User, NotEqual("role", role)) == [one for one in people if one.role is not role]
+    end = datetime(2000, 1, 1, tzinfo=UTC)
+    assert reader.select(User, Before("created_at", end)) == [one for one in people if one.created_at < end]
     wanted = UIDS[:3]
     assert reader.select(User, OneOf("uid", wanted), is_root=True) == [
         one for one in people if one.uid in wanted and one.is_root

@@ -326,7 +326,7 @@ def test_a_forged_result_is_no_more_than_the_runs_own_claim(runner: EmbeddedRunn
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ('{"type": "Result", "size": 1 << 60, "type_name": "str", "shape": []}', "result limit"),
+        ('{"type": "Result", "size": 1 << 60, "type_name": "str", "shape": []}', "output limit"),
         ('{"type": "Launch", "call": 1, "name": "x", "sizes": {"x": 1 << 60}}', "channel"),
         ('{"type": "Launch", "call": -1, "name": "x", "sizes": {}}', "channel"),
         ('{"type": "Progress", "current": -1, "total": None}', "channel"),

@@ -28,10 +28,25 @@ from support.sites import (
     refused,
     upload,
 )
+from syft.model.limits import JobLimits
 from syft.model.message import Message
-from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
-from syft.model.object import Face
+from syft.model.messages import (
+    codes,
+    datasets,
+    events,
+    jobs,
+    nodes,
+    objects,
+    pools,
+    requests,
+    session,
+    settings,
+    users,
+)
+from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
+from syft.model.pool import DEFAULT_POOL
+from syft.model.request import HandlerAction
 from syft.model.uid import UID
 from syft.node.dispatch import table
 
@@ -42,8 +57,12 @@ NONE = "-"  # there is no object
 OWN = "own"  # whoever asks made it, or it was made for them
 DATA = "on my data"  # a scientist's, about data of whoever asks; for whoever has no data, about the owner's
 OTHER = "another's"  # another scientist's, about the other owner's data
+FOUND = "another's to find"  # another's, which everybody finds
+MINE = "for my object"  # another's request, to read an object of whoever asks
+THEIRS = "for another's object"  # likewise, of somebody else's
 
 NO, ABSENT, ENDED, OVER = "authorization", "not_found", "invalid_state", "invalid_state"
+TAKEN = "already_exists"
 
 
 class Row(NamedTuple):
@@ -61,6 +80,7 @@ class Row(NamedTuple):
 ROWS: Final = (
     #   message                   about      guest     scientist  owner      admin
     Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(nodes.ShowNode,           NONE,      NO,       NO,        NO,        "ok"),
     Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
     Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
     Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
@@ -77,6 +97,9 @@ ROWS: Final = (
 
     Row(settings.GetSettings,     NONE,      NO,       NO,        "ok",      "ok"),
     Row(settings.UpdateSettings,  NONE,      NO,       NO,        NO,        "ok"),
+    Row(pools.ListPools,          NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.GetPool,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.SetPoolLimits,      NONE,      NO,       NO,        NO,        "ok"),
     Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
 
     Row(datasets.CreateDataset,   NONE,      NO,       NO,        "ok",      "ok"),
@@ -96,6 +119,26 @@ ROWS: Final = (
     Row(objects.ReadValue,        DATA,      ABSENT,   ABSENT,    "ok",      "ok"),      # the private value
     Row(objects.ReadValue,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),      # another's result
 
+    Row(objects.PutObject,        OWN,       NO,       "ok",      "ok",      "ok"),      # under a UID of one's own
+    Row(objects.PutObject,        OTHER,     NO,       TAKEN,     TAKEN,     TAKEN),     # under another's
+    Row(objects.ReplaceObject,    OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.ReplaceObject,    FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.ReplaceObject,    OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.DescribeObject,   OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.DescribeObject,   FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.DescribeObject,   OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.DeleteObject,     OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.DeleteObject,     FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.DeleteObject,     OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.GetObject,        OWN,       ABSENT,   "ok",      "ok",      "ok"),
+    Row(objects.GetObject,        FOUND,     "ok",     "ok",      "ok",      "ok"),
+    Row(objects.GetObject,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),
+    Row(objects.FindObjects,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
+    Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.DropLeases,       OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
+
     Row(codes.SubmitCode,         NONE,      NO,       "ok",      "ok",      "ok"),
     Row(codes.GetCode,            OWN,       NO,       "ok",      "ok",      "ok"),
     Row(codes.GetCode,            DATA,      NO,       ABSENT,    "ok",      "ok"),
@@ -103,16 +146,30 @@ ROWS: Final = (
     Row(codes.ListCodes,          NONE,      NO,       "ok",      "ok",      "ok"),
 
     Row(requests.CreateRequest,   NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.RequestObject,   OWN,       NO,       ENDED,     ENDED,     ENDED),     # one may read it already
+    Row(requests.RequestObject,   FOUND,     NO,       "ok",      "ok",      ENDED),
+    Row(requests.RequestObject,   OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
+    Row(requests.GetRequest,      MINE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.GetRequest,      THEIRS,    NO,       ABSENT,    ABSENT,    "ok"),
+    Row(requests.ApproveRequest,  MINE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.ApproveRequest,  THEIRS,    NO,       ABSENT,    ABSENT,    "ok"),
+    Row(requests.DenyRequest,     MINE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.DenyRequest,     THEIRS,    NO,       ABSENT,    ABSENT,    "ok"),
+    Row(requests.WithdrawRequest, MINE,      NO,       ABSENT,    ABSENT,    ABSENT),    # only who asked
+    Row(requests.AddHandler,      NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.ListHandlers,    NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.RemoveHandlers,  OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(requests.RemoveHandlers,  OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
     Row(requests.GetRequest,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(requests.GetRequest,      DATA,      NO,       ABSENT,    "ok",      "ok"),
     Row(requests.GetRequest,      OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(requests.ListRequests,    NONE,      NO,       "ok",      "ok",      "ok"),
     Row(requests.ApproveRequest,  OWN,       NO,       NO,        NO,        NO),        # nobody approves their own
-    Row(requests.ApproveRequest,  DATA,      NO,       NO,        "ok",      "ok"),
-    Row(requests.ApproveRequest,  OTHER,     NO,       NO,        ABSENT,    "ok"),
+    Row(requests.ApproveRequest,  DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(requests.ApproveRequest,  OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(requests.DenyRequest,     OWN,       NO,       NO,        NO,        NO),
-    Row(requests.DenyRequest,     DATA,      NO,       NO,        "ok",      "ok"),
-    Row(requests.DenyRequest,     OTHER,     NO,       NO,        ABSENT,    "ok"),
+    Row(requests.DenyRequest,     DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(requests.DenyRequest,     OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(requests.WithdrawRequest, OWN,       NO,       "ok",      "ok",      "ok"),
     Row(requests.WithdrawRequest, DATA,      NO,       ABSENT,    ABSENT,    ABSENT),
     Row(requests.WithdrawRequest, OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
@@ -173,7 +230,28 @@ class Stage:
             owner = self.site.admin
         return upload(owner)
 
+    def kept(self, whose: str, sender: Person, *, findable: bool = False, leased: bool = False) -> UID:
+        """An object of the sender's, or of another's; hidden unless everybody is to find it."""
+        mine = whose in (OWN, MINE) and self.has_account(sender)
+        findable = findable or whose == FOUND
+        put = objects.PutObject(new_value(7), findable=findable, leased=leased)
+        holder = sender if mine else self.site.other_scientist
+        return holder.say(put, objects.ObjectReply).object.uid
+
+    def asked(self, whose: str, sender: Person) -> requests.RequestView:
+        """A request of somebody else's to read an object of the sender's, or of another's."""
+        uid = self.kept(whose, sender, findable=True)
+        asks = self.somebody(Role.DATA_SCIENTIST)
+        return asks.say(requests.RequestObject(uid), requests.RequestReply).request
+
+    def handler(self, whose: str, sender: Person) -> UID:
+        holder = sender if whose == OWN and self.has_account(sender) else self.site.other_scientist
+        message = requests.AddHandler(HandlerAction.DENY, (UID().hex,))
+        return holder.say(message, requests.HandlersReply).handlers[0].uid
+
     def request(self, whose: str, sender: Person) -> requests.RequestView:
+        if whose in (MINE, THEIRS):
+            return self.asked(whose, sender)
         data = self.data_for(whose, sender)
         return self.author_of(whose, sender).request(fresh("return data", data))
 
@@ -259,11 +337,16 @@ def a_call(stage: Stage, whose: str, sender: Person) -> Message:
 
 def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
     request = stage.request(whose, sender)
+    if request.code is None:
+        with stage.site.store.reading() as reader:
+            value = reader.get(ObjectRecord, request.object_uid).private
+        return requests.ApproveRequest(request.uid, value.digest)
     return requests.ApproveRequest(request.uid, request.code.digest)
 
 
 MAKERS: Final[dict[type[Message], Maker]] = {
     session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
+    nodes.ShowNode: lambda stage, whose, sender: nodes.ShowNode(),
     session.LogIn: a_login,
     session.LogOut: lambda stage, whose, sender: session.LogOut(),
     users.Register: lambda stage, whose, sender: users.Register(
@@ -278,6 +361,11 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     users.DeleteUser: lambda stage, whose, sender: users.DeleteUser(stage.account(whose, sender)),
     settings.GetSettings: lambda stage, whose, sender: settings.GetSettings(),
     settings.UpdateSettings: lambda stage, whose, sender: settings.UpdateSettings(description="new"),
+    pools.ListPools: lambda stage, whose, sender: pools.ListPools(limit=5),
+    pools.GetPool: lambda stage, whose, sender: pools.GetPool(DEFAULT_POOL),
+    pools.SetPoolLimits: lambda stage, whose, sender: pools.SetPoolLimits(
+        DEFAULT_POOL, JobLimits(wall_s=600)
+    ),
     events.ListEvents: lambda stage, whose, sender: events.ListEvents(limit=5),
     datasets.CreateDataset: a_dataset,
     datasets.ListDatasets: lambda stage, whose, sender: datasets.ListDatasets(limit=5),
@@ -291,6 +379,30 @@ MAKERS: Final[dict[type[Message], Maker]] = {
         stage.finished_upload(whose, sender), blake3(b"abc").hexdigest()
     ),
     objects.ReadValue: a_read,
+    objects.PutObject: lambda stage, whose, sender: objects.PutObject(
+        new_value(1), UID() if whose == OWN else stage.kept(whose, sender)
+    ),
+    objects.ReplaceObject: lambda stage, whose, sender: objects.ReplaceObject(
+        stage.kept(whose, sender), new_value(2)
+    ),
+    objects.DescribeObject: lambda stage, whose, sender: objects.DescribeObject(
+        stage.kept(whose, sender), tags=("mine",), findable=True
+    ),
+    objects.DeleteObject: lambda stage, whose, sender: objects.DeleteObject(stage.kept(whose, sender)),
+    objects.GetObject: lambda stage, whose, sender: objects.GetObject(stage.kept(whose, sender)),
+    objects.FindObjects: lambda stage, whose, sender: objects.FindObjects(limit=5),
+    objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
+        (stage.kept(whose, sender, leased=True),)
+    ),
+    objects.DropLeases: lambda stage, whose, sender: objects.DropLeases(
+        (stage.kept(whose, sender, leased=True),)
+    ),
+    requests.RequestObject: lambda stage, whose, sender: requests.RequestObject(stage.kept(whose, sender)),
+    requests.AddHandler: lambda stage, whose, sender: requests.AddHandler(HandlerAction.DENY, ("a",)),
+    requests.ListHandlers: lambda stage, whose, sender: requests.ListHandlers(),
+    requests.RemoveHandlers: lambda stage, whose, sender: requests.RemoveHandlers(
+        (stage.handler(whose, sender),)
+    ),
     codes.SubmitCode: lambda stage, whose, sender: codes.SubmitCode(fresh("return 1")),
     codes.GetCode: lambda stage, whose, sender: codes.GetCode(stage.request(whose, sender).code.uid),
     codes.ListCodes: lambda stage, whose, sender: codes.ListCodes(limit=5),

@@ -26,7 +26,7 @@ from syft.model.permission import Role
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
 from syft.node.context import Site
-from syft.node.node import Node
+from syft.node.node import Node, utc_now
 from syft.server.open_node import open_node
 from syft.store.base import Store
 from syft.transport.ask import ask
@@ -92,7 +92,7 @@ class Cast:
     @property
     def site(self) -> Site:
         """What the node's handlers work with: for tampering with it."""
-        return self.node._site
+        return self.node.open()
 
     @property
     def store(self) -> Store:
@@ -121,9 +121,11 @@ def settings_in(home: Path, **options: Any) -> Settings:
 
 
 @contextmanager
-def opened(home: Path, *, start: bool = True, **options: Any) -> Iterator[Node]:
+def opened(
+    home: Path, *, start: bool = True, clock: Callable[[], datetime] = utc_now, **options: Any
+) -> Iterator[Node]:
     """The node that is kept in `home`, and closed again."""
-    node = open_node(settings_in(home, **options), NAME)
+    node = open_node(settings_in(home, **options), NAME, clock=clock)
     try:
         if start:
             node.start()

@@ -25,10 +25,11 @@ from pathlib import Path
 
 import pytest
 
+from syft.model.limits import MIB
 from syft.sandbox import canary, cgroups, delegation
 from syft.sandbox.cgroups import KERNEL_BYTES, Delegation, Group, Groups
 from syft.sandbox.delegation import NotDelegated
-from syft.sandbox.limits import MIB, Limits
+from syft.sandbox.limits import Limits
 from syft.sandbox.runner import EmbeddedRunner, Execution, Outcome, Status
 from syft.wire import codec
 
@@ -249,6 +250,24 @@ def test_the_server_makes_way_only_if_it_is_alone(manager: Path) -> None:
         )
         other.kill()
     assert answer_in(manager, divided) == f"0::/{manager.name}/{delegation.SERVER}"
+
+
+def test_the_first_process_of_a_container_makes_way_with_its_server(manager: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from syft.sandbox import delegation
+        from syft.server.stopping import leave_first_place
+        Path(sys.argv[1], "cgroup.procs").write_text("0")
+        leave_first_place()
+        delegation.divide(Path(sys.argv[1]))
+        print([Path(f"/proc/{pid}/cgroup").read_text().strip() for pid in ("1", "self")])
+        """
+    )
+    container = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", script, str(manager)]
+    said = subprocess.run(container, capture_output=True, text=True, check=False)
+    assert said.stdout == f"{[f'0::/{manager.name}/{delegation.SERVER}'] * 2}\n", said.stderr
 
 
 @pytest.fixture
@@ -516,7 +535,8 @@ def test_what_was_promised_holds_for_the_next_parent_of_runs(monkeypatch: pytest
 
 def end_parent(runner: EmbeddedRunner) -> None:
     """Kill the parent of runs, and wait until the runner knows."""
-    launcher = runner._current().wait()[0]
+    assert runner._keeper.base is not None
+    launcher = runner._keeper.base.wait()[0]
     children = Path(f"/proc/self/task/{launcher._thread.native_id}/children").read_text().split()
     for pid in children:
         os.kill(int(pid), signal.SIGKILL)

@@ -12,7 +12,7 @@ from syft.access.caller import Caller
 from syft.errors import AuthorizationException, InvalidInput, NotFound
 from syft.model.code import Code, Mode
 from syft.model.job import Job
-from syft.model.object import Face, ObjectRecord
+from syft.model.object import Face, ObjectKind, ObjectRecord
 from syft.model.permission import Capability, Role
 from syft.model.request import Request
 from syft.model.uid import UID
@@ -44,15 +44,34 @@ def can_read_value(caller: Caller, record: ObjectRecord, face: Face, granted: bo
     Args:
         caller: who asks.
         record: whose value.
-        face: which value. Mocks are there to be seen; private values are their owner's, the
-            administrator's, and whose grant there is.
-        granted: whether a grant names caller and object.
+        face: which value. Mocks of what everybody finds are there to be seen; private values are their
+            owner's, the administrator's, and whose grant there is.
+        granted: whether a grant names caller, object and its value.
     """
     if face is Face.MOCK:
-        return caller.can(Capability.BROWSE_DATASETS)
+        return can_find(caller, record, granted)
     if caller.user is None:
         return False
     return caller.is_admin or record.owner_uid == caller.uid or granted
+
+
+def can_find(caller: Caller, record: ObjectRecord, granted: bool) -> bool:
+    """Whether the caller may know that the object is there: it is for everybody, or it is theirs in some way."""
+    if record.findable or record.kind is ObjectKind.ASSET:
+        return caller.can(Capability.BROWSE_DATASETS)
+    if caller.user is None:
+        return False
+    return caller.is_admin or caller.uid in (record.owner_uid, record.made_by) or granted
+
+
+def can_change(caller: Caller, record: ObjectRecord) -> bool:
+    """Whether the caller may delete, replace, retag or hide that object: its owner and the administrator."""
+    return caller.user is not None and (caller.is_admin or record.owner_uid == caller.uid)
+
+
+def can_drop(caller: Caller, record: ObjectRecord) -> bool:
+    """Whether the caller may end the object's lease early: who had it made, never who found it."""
+    return caller.user is not None and record.lease_until is not None and record.made_by == caller.uid
 
 
 def can_see_code(caller: Caller, code: Code, owners: Collection[UID]) -> bool:
@@ -100,6 +119,40 @@ def check_can_decide(caller: Caller, code: Code, owners: Collection[UID]) -> Non
     raise AuthorizationException(
         "This code runs on data of other owners; only they or an administrator decide."
     )
+
+
+def can_decide_access(caller: Caller, request: Request, owner_uid: UID | None) -> bool:
+    """Whether the caller may answer that request for an object.
+
+    Args:
+        caller: who answers. Never who asked, whatever else they are.
+        request: for an object.
+        owner_uid: whose the object is now; None when it is gone: then those decide whose it was.
+    """
+    if caller.user is None or request.requester_uid == caller.uid:
+        return False
+    return caller.is_admin or caller.uid in (request.owners if owner_uid is None else (owner_uid,))
+
+
+def can_see_access(caller: Caller, request: Request, owner_uid: UID | None) -> bool:
+    """Whether the caller may see that request for an object: who asked, and who may answer."""
+    return caller.user is not None and (
+        request.requester_uid == caller.uid or can_decide_access(caller, request, owner_uid)
+    )
+
+
+def check_can_decide_access(caller: Caller, request: Request, owner_uid: UID | None) -> None:
+    """Raise unless `can_decide_access`.
+
+    Raises:
+        NotFound: the caller may not even see it.
+        AuthorizationException: the caller asked.
+    """
+    if can_decide_access(caller, request, owner_uid):
+        return
+    if not can_see_access(caller, request, owner_uid):
+        raise NotFound("There is no such request, or it is not yours to see.")
+    raise AuthorizationException("Who asks cannot answer. The owner of the object or an administrator does.")
 
 
 def can_see_request(caller: Caller, request: Request, code: Code, owners: Collection[UID]) -> bool:

@@ -15,7 +15,14 @@ _GUEST: Final = frozenset(
         Capability.READ_VALUES,
     }
 )
-_DATA_SCIENTIST: Final = _GUEST | {Capability.USE_ACCOUNT, Capability.SUBMIT_CODE, Capability.RUN_CODE}
+_DATA_SCIENTIST: Final = _GUEST | {
+    Capability.USE_ACCOUNT,
+    Capability.SUBMIT_CODE,
+    Capability.RUN_CODE,
+    Capability.VIEW_POOLS,
+    Capability.KEEP_OBJECTS,
+    Capability.ANSWER_REQUESTS,
+}
 _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.UPLOAD_DATA,
     Capability.DECIDE_REQUESTS,
@@ -23,7 +30,12 @@ _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.MANAGE_USERS,
     Capability.VIEW_SETTINGS,
 }
-_ADMIN: Final = _DATA_OWNER | {Capability.CHANGE_SETTINGS, Capability.READ_EVENTS, Capability.ADMINISTER}
+_ADMIN: Final = _DATA_OWNER | {
+    Capability.CHANGE_SETTINGS,
+    Capability.READ_EVENTS,
+    Capability.MANAGE_POOLS,
+    Capability.ADMINISTER,
+}
 
 CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
     Role.NONE: frozenset(),

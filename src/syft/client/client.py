@@ -9,8 +9,11 @@ from typing import Any, Final, TypeVar
 from syft.client.assets import Dataset
 from syft.client.code import Codes
 from syft.client.datasets import Datasets
+from syft.client.drops import Drops
 from syft.client.events import Events
 from syft.client.jobs import Jobs
+from syft.client.kept import Objects
+from syft.client.pools import WorkerPools
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
 from syft.client.session import Session
@@ -45,10 +48,24 @@ _SERVICES: Final = {
     "request": "requests",
     "job": "jobs",
     "setting": "settings",
+    "object": "objects",
+    "action": "objects",
     "event": "events",
     "log": "events",
+    "worker_pool": "worker_pools",
 }
-_NAMESPACES: Final = ("datasets", "code", "requests", "jobs", "users", "settings", "events", "account")
+_NAMESPACES: Final = (
+    "datasets",
+    "objects",
+    "code",
+    "requests",
+    "jobs",
+    "worker_pools",
+    "users",
+    "settings",
+    "events",
+    "account",
+)
 # What the welcome card offers, by the least role that has a use for it.
 _COMMANDS: Final = (
     (Role.GUEST, "<your_client>.datasets", "list datasets"),
@@ -60,6 +77,7 @@ _COMMANDS: Final = (
     (Role.DATA_SCIENTIST, "<your_client>.code", "list your functions"),
     (Role.DATA_SCIENTIST, "<your_client>.requests", "list requests"),
     (Role.DATA_SCIENTIST, "<your_client>.jobs", "list runs"),
+    (Role.DATA_SCIENTIST, "<your_client>.worker_pools", "see what a run may use"),
     (Role.DATA_OWNER, "<your_client>.upload_dataset(dataset)", "put a dataset up"),
     (Role.DATA_OWNER, "<your_client>.users", "list users"),
     (Role.ADMIN, "<your_client>.settings", "see and change settings"),
@@ -272,6 +290,16 @@ class Client(Shown):
         return Datasets(self.session)
 
     @property
+    def objects(self) -> Objects:
+        """The objects here: `send` one, `search` by tags, `[...]` by place, tag or UID."""
+        return Objects(self)
+
+    @property
+    def gc(self) -> Drops:
+        """What was made in passing and nobody here points to any more: told to the node in batches."""
+        return self.session.drops
+
+    @property
     def users(self) -> Users:
         """The accounts here."""
         return Users(self.session)
@@ -295,6 +323,11 @@ class Client(Shown):
     def jobs(self) -> Jobs:
         """The runs here."""
         return Jobs(self.session)
+
+    @property
+    def worker_pools(self) -> WorkerPools:
+        """The places where runs take place, and what they may use there."""
+        return WorkerPools(self.session)
 
     @property
     def events(self) -> Events:

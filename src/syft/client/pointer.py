@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from syft.client.access import AccessRequest, ask_for
 from syft.client.objects import fetch
-from syft.client.present import Block, Card, Shown, Text, Value, size
+from syft.client.present import Block, Card, Shown, SyftSuccess, Text, Value, cell, size
 from syft.client.session import Session
-from syft.errors import InvalidInput, SyftException
+from syft.errors import InvalidInput, InvalidState, NotFound, SyftException
+from syft.model.message import Done
+from syft.model.messages.objects import (
+    DeleteObject,
+    DescribeObject,
+    GetObject,
+    ObjectReply,
+    ObjectView,
+    RenewLeases,
+)
 from syft.model.object import Face, ValueRef
 from syft.model.uid import UID
 from syft.wire import codec
@@ -34,6 +46,8 @@ class Pointer(Shown):
         value: the value itself, where it is here.
         face: which of the object's values is meant.
         note: how the value came about, shown beside it.
+        client: through which it came, in place of a session.
+        view: what the node last said of the object.
     """
 
     def __init__(
@@ -45,13 +59,19 @@ class Pointer(Shown):
         value: Any = _NOT_HERE,
         face: Face = Face.PRIVATE,
         note: str = "",
+        client: HasSession | None = None,
+        view: ObjectView | None = None,
     ) -> None:
         self.id = uid
-        self._session = session
+        self._client = client
+        self._session = session if client is None else client.session
         self._ref = ref
         self._value = value
         self._face = face
         self._note = note
+        self._view = view
+        self._is_gone = False
+        self._watch: weakref.finalize[[UID], object] | None = None
 
     @classmethod
     def to_value(cls, value: Any, *, note: str = "") -> Pointer:
@@ -63,13 +83,15 @@ class Pointer(Shown):
         """
         return cls(UID(), value=value, note=note)
 
+    # --- the value
+
     @property
     def is_here(self) -> bool:
         """Whether the value can be had without asking a node."""
         return self._value is not _NOT_HERE or (self._ref is not None and self._ref.inline is not None)
 
     def get(self) -> Any:
-        """The value.
+        """The value; the second time, as it was the first. The object stays where it is.
 
         Raises:
             NotFound: it is gone, or you may not have it.
@@ -81,8 +103,16 @@ class Pointer(Shown):
             elif self._session is None:
                 raise InvalidInput("This pointer belongs to no client; use `pointer.get_from(client)`.")
             else:
-                self._ref, self._value = fetch(self._session, self.id, self._face)
+                self._ref, self._value = fetch(self._there(), self.id, self._face)
         return self._value
+
+    def get_copy(self) -> Any:
+        """The value as it is now, fetched anew.
+
+        Raises:
+            NotFound: it is gone, or you may not have it.
+        """
+        return self.get() if self._session is None else fetch(self._there(), self.id, self._face).value
 
     def get_from(self, client: HasSession) -> Any:
         """The value, asked for by that client.
@@ -92,14 +122,203 @@ class Pointer(Shown):
         """
         return fetch(client.session, self.id, self._face).value
 
+    def delete(self) -> SyftSuccess:
+        """Have the node forget the object; it must be yours.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+            InvalidState: it is part of a dataset, or a result.
+        """
+        self._there().ask(DeleteObject(self.id), Done)
+        self.let_live()
+        self._is_gone = True
+        return SyftSuccess(f"Object {self.id.hex} deleted.")
+
+    # --- what is said of it
+
+    @property
+    def id_at_location(self) -> UID:
+        """Of the object, at its node."""
+        return self.id
+
+    @property
+    def client(self) -> HasSession:
+        """Through which it came.
+
+        Raises:
+            InvalidInput: it belongs to no client.
+        """
+        if self._client is None:
+            raise InvalidInput("This pointer belongs to no client; use `pointer.get_from(client)`.")
+        return self._client
+
+    @property
+    def tags(self) -> list[str]:
+        """To find the object by."""
+        return list(self._about().tags)
+
+    @property
+    def description(self) -> str:
+        """What the object is, for people."""
+        return self._about().description
+
+    @property
+    def object_type(self) -> str:
+        """What the value is, such as "numpy.ndarray"."""
+        return self._about().type_name
+
+    @property
+    def pointable(self) -> bool:
+        """Whether everybody finds the object. Reading it is another question."""
+        return self._about().findable
+
+    @pointable.setter
+    def pointable(self, pointable: bool) -> None:
+        self.update_searchability(pointable)
+
+    def update_searchability(self, pointable: bool = True) -> None:
+        """Let everybody find the object, or nobody but those who may read it.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        self._describe(DescribeObject(self.id, findable=pointable))
+        if pointable:
+            self.let_live()
+
+    def describe(self, description: str) -> Pointer:
+        """Change what the object is said to be; returns the pointer.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        return self._describe(DescribeObject(self.id, description=description))
+
+    def tag(self, *tags: str) -> Pointer:
+        """Add to the object's tags; returns the pointer.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        return self.retag((*self.refresh().tags, *tags))
+
+    def retag(self, tags: Iterable[str]) -> Pointer:
+        """Give the object these tags and no others; returns the pointer.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        return self._describe(DescribeObject(self.id, tags=tuple(dict.fromkeys(tags))))
+
+    def refresh(self) -> Pointer:
+        """Read anew what the node says of the object; returns the pointer.
+
+        Raises:
+            NotFound: it is gone, or no longer yours to see.
+        """
+        self._view = self._there().ask(GetObject(uid=self.id), ObjectReply).object
+        return self
+
+    def _describe(self, message: DescribeObject) -> Pointer:
+        self._view = self._there().ask(message, ObjectReply).object
+        return self
+
+    def _about(self) -> ObjectView:
+        if self._view is None:
+            self.refresh()
+        assert self._view is not None
+        return self._view
+
+    # --- who may read it
+
+    def check_access(self) -> bool:
+        """Whether you may read the value now."""
+        try:
+            return self.refresh()._about().readable
+        except NotFound:
+            return False
+
+    def request(
+        self, reason: str = "", block: bool = False, timeout_secs: float | None = None
+    ) -> AccessRequest:
+        """Ask the owner to let you read the value.
+
+        Args:
+            reason: why; the owner reads it.
+            block: whether to wait for the answer.
+            timeout_secs: after which nobody need answer any more, in seconds; None: it waits until somebody
+                does. With `block`, also how long to wait, half a minute where left out.
+        Returns:
+            The request, with the answer if there is one.
+        Raises:
+            NotFound: no such object, as far as you may know.
+            AlreadyExists: you asked before, and are waiting.
+            InvalidState: you may read it already.
+        """
+        return ask_for(self._there(), self.id, reason, block=block, timeout_s=timeout_secs)
+
+    # --- how long it stays
+
+    def let_die(self) -> None:
+        """Have the node forget the object when this pointer is gone: for what was made in passing only."""
+        if self._watch is None:
+            self._watch = self._there().drops.watch(self, self.id)
+
+    def let_live(self) -> None:
+        """Undo `let_die`."""
+        if self._watch is not None:
+            self._watch.detach()
+            self._watch = None
+
+    @property
+    def gc_enabled(self) -> bool:
+        """Whether the node forgets the object when this pointer is gone."""
+        return self._watch is not None
+
+    def renew(self) -> None:
+        """Keep the object for another hour, where it is only leased."""
+        self._there().ask(RenewLeases((self.id,)), Done)
+
+    # --- shown
+
+    def _there(self) -> Session:
+        """Through which to ask.
+
+        Raises:
+            InvalidInput: it belongs to no client.
+            InvalidState: it was deleted.
+        """
+        if self._is_gone:
+            raise InvalidState("The object has been deleted. This pointer is exhausted.")
+        if self._session is None:
+            raise InvalidInput("This pointer belongs to no client; use `pointer.get_from(client)`.")
+        return self._session
+
+    def row(self) -> Mapping[str, object]:
+        """Its line in a list."""
+        view = self._about()
+        return {
+            "ID": view.uid.hex,
+            "Tags": ", ".join(view.tags),
+            "Description": view.description or view.name,
+            "object_type": view.type_name,
+        }
+
     def _card(self) -> Card:
+        title = f"Pointer ({self._note})" if self._note else "Pointer"
+        facts: list[tuple[str, object]] = []
+        block: Block
         if self.is_here:
             block = self._shown()
         elif self._ref is not None:
             block = Text(f"{self._ref.type_name}, {size(self._ref.size)}; `.get()` fetches it")
+        elif self._view is not None:
+            facts = [(name, value) for name, value in self.row().items() if value]
+            may = "`.get()` fetches it" if self._view.readable else "`.request(reason=...)` asks its owner"
+            block = Text(f"{cell(self._view.type_name)}; {may}")
         else:
             block = Text(f"{self.id}; `.get()` fetches it, where you may have it")
-        return Card(f"Pointer ({self._note})" if self._note else "Pointer", [], [("", block)])
+        return Card(title, facts, [("", block)])
 
     def _shown(self) -> Block:
         try:

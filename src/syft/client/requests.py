@@ -2,97 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
 
+from syft.client.access import AccessRequest, AnyRequest
+from syft.client.handlers import Handler, Handlers
+from syft.client.limits import Amount, Limits, as_limits, asked_text
 from syft.client.lists import Listing, ViewList
 from syft.client.policies import input_text
-from syft.client.present import Card, Shown, SyftSuccess, say, when
+from syft.client.present import Card, SyftSuccess, say, when
 from syft.client.session import Session
 from syft.client.usercode import UserCode
+from syft.errors import InvalidInput
+from syft.model.limits import limits_text
+from syft.model.messages.codes import CodeView
 from syft.model.messages.requests import (
+    AddHandler,
     ApproveRequest,
-    DenyRequest,
     GetRequest,
+    HandlersReply,
     ListRequests,
+    RemoveHandlers,
     RequestReply,
     RequestsReply,
     RequestView,
-    WithdrawRequest,
 )
-from syft.model.request import RequestState
+from syft.model.request import HandlerAction, RequestState
 from syft.model.uid import UID
 
 
-class Request(Shown):
-    """A scientist's question and the owner's answer.
-
-    Args:
-        session: through which to answer.
-        view: how it stood when the node was last asked.
-    """
-
-    def __init__(self, session: Session, view: RequestView) -> None:
-        self._session = session
-        self._view = view
+class Request(AnyRequest):
+    """A scientist's question whether a function may run, and the owner's answer."""
 
     @property
-    def id(self) -> UID:
-        """Its UID."""
-        return self._view.uid
-
-    @property
-    def status(self) -> RequestState:
-        """Where it stands now. What `approve` would approve stays what this object has shown."""
-        now = self._session.ask(GetRequest(uid=self.id), RequestReply).request
-        self._view = msgspec.structs.replace(
-            self._view,
-            state=now.state,
-            decided_by=now.decided_by,
-            decided_at=now.decided_at,
-            decision_reason=now.decision_reason,
-            results_released=now.results_released,
-        )
-        return now.state
+    def _code(self) -> CodeView:
+        code = self._view.code
+        assert code is not None
+        return code
 
     @property
     def code(self) -> UserCode:
         """What is to run."""
-        return UserCode(self._session, self._view.code)
+        return UserCode(self._session, self._code)
 
     @property
     def codes(self) -> ViewList[UserCode]:
         """What is to run, and the functions it launches."""
-        views = (self._view.code, *self._view.nested)
+        views = (self._code, *self._view.nested)
         return ViewList("UserCode List", [UserCode(self._session, view) for view in views])
-
-    @property
-    def reason(self) -> str:
-        """Why it was asked."""
-        return self._view.reason
-
-    @property
-    def deny_reason(self) -> str:
-        """What the owner said."""
-        return self._view.decision_reason
-
-    @property
-    def request_time(self) -> datetime:
-        """When it was asked, in UTC."""
-        return self._view.created_at
-
-    @property
-    def requesting_user_name(self) -> str:
-        """Who asks."""
-        return self._view.requester.name
-
-    @property
-    def requesting_user_email(self) -> str:
-        """Their e-mail."""
-        return self._view.requester.email
 
     @property
     def results_released(self) -> int:
@@ -100,16 +59,27 @@ class Request(Shown):
         return self._view.results_released
 
     @property
+    def limits(self) -> Limits:
+        """What each run may use: as approved; until then as if it were approved as asked."""
+        return Limits.of(self._view.limits)
+
+    @property
     def changes(self) -> str:
         """What approving it would change, in a sentence."""
-        code = self._view.code.submission
+        code = self._code.submission
+        asks = f"It asks for {limits_text(code.asked)}. " if code.asked.said else ""
         return (
             f"Request to change {code.name} (Pool Id: {code.pool}) to permission RequestStatus.APPROVED. "
-            f"{self._nested_text()}"
+            f"{asks}{self._nested_text()}"
         )
 
+    def _limits_text(self) -> str:
+        if self._view.state is RequestState.PENDING:
+            return asked_text(self._view.limits, self._code.submission.asked)
+        return limits_text(self._view.limits)
+
     def _nested_text(self) -> str:
-        nested = self._view.code.submission.nested
+        nested = self._code.submission.nested
         if not nested:
             return "No nested requests."
         if self._view.state is RequestState.PENDING:
@@ -122,52 +92,40 @@ class Request(Shown):
     def missing_nested(self) -> tuple[str, ...]:
         """Functions it launches that have not been submitted."""
         there = {view.submission.name for view in self._view.nested}
-        return tuple(name for name in self._view.code.submission.nested if name not in there)
+        return tuple(name for name in self._code.submission.nested if name not in there)
 
-    def approve(self, disable_warnings: bool = False, approve_nested: bool = False) -> SyftSuccess:
+    def approve(
+        self,
+        disable_warnings: bool = False,
+        approve_nested: bool = False,
+        *,
+        limits: Limits | Mapping[str, Amount] | None = None,
+    ) -> SyftSuccess:
         """Let it run: exactly the code that this object shows, with the functions it launches as it shows them.
+
+        What each run may use is what this object shows under `limits`, with the changes that are given here.
 
         Args:
             disable_warnings: accepted for those who knew it.
             approve_nested: likewise; the functions it launches are always part of what is approved.
+            limits: what to change about them: `sy.Limits(memory="1 GiB")`.
         Raises:
+            InvalidInput: limits that cannot be read, or above those of its worker pool.
             InvalidState: it was answered before, its code is not what this shows, or a launched function is missing.
             AuthorizationException: it is not yours to answer.
         """
-        code, nested = self._view.code, self._view.nested
+        code, nested = self._code, self._view.nested
         say(f"Approving request on change {code.submission.name} for datasite {self._session.info.name}")
         if nested:
             names = ", ".join(f"{view.submission.name} (version {view.version})" for view in nested)
             say(f"With the functions it launches: {names}")
-        message = ApproveRequest(self.id, code.digest, tuple(view.digest for view in nested))
+        changed = as_limits(limits)
+        if changed.said:
+            say(f"With other limits than asked for: {limits_text(changed)}")
+        # Every figure as it was read here: a pool that was changed meanwhile changes nothing about what is approved.
+        granted = msgspec.structs.replace(self._view.limits, **changed.said)
+        message = ApproveRequest(self.id, code.digest, tuple(view.digest for view in nested), granted)
         return self._answered(message, f"Request {self.id.hex} changes applied")
-
-    def deny(self, reason: str) -> SyftSuccess:
-        """Say no, or take back a yes.
-
-        Args:
-            reason: what the requester is told.
-        """
-        return self._answered(DenyRequest(self.id, reason), f"Request {self.id.hex} successfully denied!")
-
-    def withdraw(self) -> SyftSuccess:
-        """No longer ask."""
-        return self._answered(WithdrawRequest(self.id), f"Request {self.id.hex} withdrawn.")
-
-    def _answered(self, message: ApproveRequest | DenyRequest | WithdrawRequest, text: str) -> SyftSuccess:
-        self._view = self._session.ask(message, RequestReply).request
-        return SyftSuccess(text, value=self)
-
-    def row(self) -> Mapping[str, object]:
-        """Its line in a list."""
-        view = self._view
-        return {
-            "id": view.uid.hex,
-            "Description": self.changes,
-            "Requested By": f"{view.requester.name} ({view.requester.email})",
-            "Creation Time": when(view.created_at),
-            "Status": view.state.name,
-        }
 
     def _card(self) -> Card:
         view, info = self._view, self._session.info
@@ -183,17 +141,22 @@ class Request(Shown):
         ]
         if view.reason:
             facts.append(("Reason", view.reason))
-        for given, parameter in view.code.submission.renamed.items():
+        for given, parameter in self._code.submission.renamed.items():
             facts.append(("Note", f"the policy's input '{given}' is the function's parameter '{parameter}'"))
         facts.append(("Changes", self.changes))
+        facts.append(("Limits of each run", self._limits_text()))
         # What is being asked for, where people look before they approve; `.code` has the source.
-        for code in (view.code, *view.nested):
-            of = "" if code is view.code else f" of {code.submission.name}"
-            if code is view.code or code.submission.input_policy.rules:
+        for code in (self._code, *view.nested):
+            of = "" if code is self._code else f" of {code.submission.name}"
+            if code is self._code or code.submission.input_policy.rules:
                 facts.append((f"Inputs{of}", input_text(code.submission.input_policy)))
+            if code is not self._code and code.submission.asked.said:
+                facts.append(
+                    (f"Limits{of}", f"{limits_text(code.submission.asked)}, within those of each run")
+                )
             if code.findings:
                 facts.append((f"To look at{of}", " ".join(code.findings)))
-        limit = view.code.submission.output_policy.limit
+        limit = self._code.submission.output_policy.limit
         facts.append(("Results", f"{view.results_released} of {limit} released"))
         if view.state is RequestState.PENDING:
             facts.append(
@@ -206,7 +169,12 @@ class Request(Shown):
         return Card("Request", facts)
 
 
-class Requests(Listing[Request]):
+def made_of(session: Session, view: RequestView) -> Request | AccessRequest:
+    """A request about code, or about an object, as a person holds it."""
+    return AccessRequest(session, view) if view.code is None else Request(session, view)
+
+
+class Requests(Listing[Request | AccessRequest]):
     """The requests at a node that you may see: `client.requests`, by place or UID."""
 
     _title: ClassVar[str] = "Request List"
@@ -216,32 +184,98 @@ class Requests(Listing[Request]):
         self._session = session
         self._state = state
 
-    def _page(self, limit: int, offset: int) -> tuple[Sequence[Request], int]:
+    def _page(self, limit: int, offset: int) -> tuple[Sequence[Request | AccessRequest], int]:
         reply = self._session.ask(ListRequests(self._state, limit, offset), RequestsReply)
-        return [Request(self._session, view) for view in reply.requests], reply.total
+        return [made_of(self._session, view) for view in reply.requests], reply.total
 
-    def _at(self, index: int) -> Request:
-        return Request(self._session, self._session.ask(GetRequest(index=index), RequestReply).request)
+    def _at(self, index: int) -> Request | AccessRequest:
+        return made_of(self._session, self._session.ask(GetRequest(index=index), RequestReply).request)
 
-    def _by_uid(self, uid: UID) -> Request:
-        return Request(self._session, self._session.ask(GetRequest(uid=uid), RequestReply).request)
+    def _by_uid(self, uid: UID) -> Request | AccessRequest:
+        return made_of(self._session, self._session.ask(GetRequest(uid=uid), RequestReply).request)
 
-    def get_by_uid(self, uid: UID) -> Request:
+    def get_by_uid(self, uid: UID) -> Request | AccessRequest:
         """The request with that UID."""
         return self._by_uid(uid)
 
-    def get_all_pending(self) -> ViewList[Request]:
+    def get_request_id_from_object_id(self, object_id: UID) -> UID:
+        """The UID of the newest request about that object; the object's own where there is none."""
+        found = [one.id for one in self if isinstance(one, AccessRequest) and one.object_id == object_id]
+        return found[-1] if found else object_id
+
+    def get_all_pending(self) -> ViewList[Request | AccessRequest]:
         """Those that wait for an answer."""
         return Requests(self._session, RequestState.PENDING).get_all()
 
-    def get_all_approved(self) -> ViewList[Request]:
+    def get_all_approved(self) -> ViewList[Request | AccessRequest]:
         """Those that were answered with yes."""
         return Requests(self._session, RequestState.APPROVED).get_all()
 
-    def get_all_rejected(self) -> ViewList[Request]:
+    def get_all_rejected(self) -> ViewList[Request | AccessRequest]:
         """Those that were answered with no."""
         return Requests(self._session, RequestState.REJECTED).get_all()
 
     def get_by_usercode_id(self, code_uid: UID) -> ViewList[Request]:
         """Those for one function."""
-        return ViewList(self._title, [request for request in self if request.code.id == code_uid])
+        return ViewList(
+            self._title,
+            [request for request in self if isinstance(request, Request) and request.code.id == code_uid],
+        )
+
+    # --- standing rules
+
+    def add_handler(
+        self,
+        action: str,
+        print_local: bool = False,
+        log_local: bool = False,
+        tags: Iterable[str] | None = None,
+        timeout_secs: float = -1,
+        element_quota: int | None = None,
+    ) -> Handler:
+        """Have requests for your objects answered without asking you. Other owners' are theirs to answer.
+
+        Args:
+            action: "accept" or "deny".
+            print_local: say on the node's standard output that it answered.
+            log_local: say in the node's log that it answered.
+            tags: only about objects with exactly these tags; none: about all that no other rule names. A rule
+                with the same tags takes the place of the one before.
+            timeout_secs: after which it ends, in seconds; below 0: it stays.
+            element_quota: how many elements may leave by it in all; what would be more is denied.
+        Raises:
+            InvalidInput: another action, or tags that cannot be.
+        """
+        known = {one.value: one for one in HandlerAction}
+        if action not in known:
+            raise InvalidInput(f"A handler's action is 'accept' or 'deny', not '{str(action)[:50]}'.")
+        if isinstance(tags, str):
+            raise InvalidInput("Tags are a list of texts: tags=['...'].")
+        message = AddHandler(
+            known[action],
+            tuple(dict.fromkeys(tags or ())),
+            element_quota,
+            None if timeout_secs < 0 else timeout_secs,
+            print_local,
+            log_local,
+        )
+        return Handler(self._session, self._session.ask(message, HandlersReply).handlers[0])
+
+    @property
+    def handlers(self) -> Handlers:
+        """Your standing rules: by place, by a tag, or by a part of the UID."""
+        return Handlers(self._session)
+
+    def remove_handler(self, key: int | str | UID) -> None:
+        """Take a standing rule of yours away.
+
+        Args:
+            key: its place, one of its tags, its UID or a part of that.
+        Raises:
+            KeyError: there is none, or there are several.
+        """
+        self.handlers[key].remove()
+
+    def clear_handlers(self) -> None:
+        """Take all of your standing rules away."""
+        self._session.ask(RemoveHandlers(), HandlersReply)

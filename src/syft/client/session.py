@@ -5,12 +5,15 @@ Everything that a client asks goes through one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TypeVar
 
-from syft.errors import AuthenticationError, AuthorizationException, DecodeError, InvalidInput
+from syft.client.drops import Drops
+from syft.errors import AuthenticationError, AuthorizationException, DecodeError, InvalidInput, SyftException
 from syft.model.identity import Identity, seal_for
-from syft.model.message import Message
+from syft.model.message import Done, Message
+from syft.model.messages.objects import MAX_LEASES, DropLeases
 from syft.model.messages.session import Credentials
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo
@@ -48,6 +51,7 @@ class Session:
         self.account = account
         self._expires_at = None if expires_in_s is None else time.monotonic() + expires_in_s
         self._ended = False
+        self.drops = Drops()
 
     @property
     def role(self) -> Role:
@@ -82,6 +86,8 @@ class Session:
         """`ask`, with what came beside the answer."""
         if self._ended:
             raise AuthenticationError(f"You have logged out of '{self.info.name}'. Log in again to go on.")
+        if self.drops.are_due:
+            self.drop()
         try:
             return ask(self.route, self.identity, self.info, message, attachment)
         except (AuthenticationError, AuthorizationException) as error:
@@ -103,6 +109,14 @@ class Session:
                 f"A value that was passed has the wrong type: {detail}. Where a UID is due, pass the `.id` of what "
                 "you mean."
             ) from None
+
+    def drop(self) -> None:
+        """Tell the node of leased objects that nobody here points to any more."""
+        uids = self.drops.take(MAX_LEASES)
+        # If it cannot be told, their leases end by themselves.
+        with contextlib.suppress(SyftException):
+            if uids:
+                self.ask(DropLeases(uids), Done)
 
     def seal_password(self, password: str) -> bytes:
         """The password, readable by the node only, and only in a message of this session's."""

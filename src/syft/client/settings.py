@@ -41,6 +41,10 @@ class ServerSettings(Shown):
         admin_email: str | None = None,
         signup_enabled: bool | None = None,
         allow_guest_sessions: bool | None = None,
+        key_accounts: bool | None = None,
+        key_account_limit: int | None = None,
+        objects_per_account: int | None = None,
+        bytes_per_account: int | None = None,
     ) -> SyftSuccess:
         """Change what is given; the rest stays.
 
@@ -50,6 +54,11 @@ class ServerSettings(Shown):
             admin_email: whom to ask.
             signup_enabled: whether guests may make themselves an account.
             allow_guest_sessions: whether guests may look around at all.
+            key_accounts: whether a key that nobody knows gets an account of its own when it first brings or asks
+                for something; not for a node that strangers reach.
+            key_account_limit: how many such accounts there may be.
+            objects_per_account: how many objects somebody who cannot upload datasets may keep.
+            bytes_per_account: how many bytes they may have.
         """
         message = UpdateSettings(
             organization=organization,
@@ -57,6 +66,10 @@ class ServerSettings(Shown):
             admin_email=admin_email,
             signup_enabled=signup_enabled,
             guest_sessions=allow_guest_sessions,
+            key_accounts=key_accounts,
+            key_account_limit=key_account_limit,
+            objects_per_account=objects_per_account,
+            bytes_per_account=bytes_per_account,
         )
         settings = self._session.ask(message, SettingsReply).settings
         return SyftSuccess("Settings updated successfully.", value=settings)
@@ -91,4 +104,9 @@ def _facts(settings: NodeSettings) -> list[tuple[str, object]]:
         ("Signup enabled", settings.signup_enabled),
         ("Admin email", settings.admin_email),
         ("Enable guest sessions", settings.guest_sessions),
+        (
+            "Accounts for unknown keys",
+            f"up to {settings.key_account_limit:,}" if settings.key_accounts else False,
+        ),
+        ("Objects per account", f"{settings.objects_per_account:,} ({settings.bytes_per_account:,} bytes)"),
     ]

@@ -36,6 +36,8 @@ class Capability(Enum):
     USE_ACCOUNT = "users:self"
     SUBMIT_CODE = "code:submit"
     RUN_CODE = "code:run"
+    KEEP_OBJECTS = "objects:keep"
+    ANSWER_REQUESTS = "requests:answer"
     UPLOAD_DATA = "datasets:upload"
     DECIDE_REQUESTS = "requests:decide"
     VIEW_USERS = "users:view"
@@ -43,6 +45,8 @@ class Capability(Enum):
     VIEW_SETTINGS = "settings:view"
     CHANGE_SETTINGS = "settings:change"
     READ_EVENTS = "events:read"
+    VIEW_POOLS = "pools:view"
+    MANAGE_POOLS = "pools:manage"
     ADMINISTER = "node:administer"
 
 
@@ -55,6 +59,9 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         user_uid: by whom.
         granted_by: whose decision it was: the owner who approved, or the owner who granted.
         created_at: when, in UTC.
+        digest: of the private value that may be read, and of no other that takes its place; empty for a
+            result, whose value never changes.
+        request_uid: the request that was answered with it; None where nobody asked.
     """
 
     uid: UID
@@ -62,3 +69,5 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     user_uid: UID
     granted_by: UID
     created_at: datetime
+    digest: str = ""
+    request_uid: UID | None = None

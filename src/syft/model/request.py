@@ -1,4 +1,7 @@
-"""This module holds requests: a scientist asks that code may run; the owner decides, about exactly that code."""
+"""This module holds requests: somebody asks that code may run, or to read an object; the owner decides.
+
+What is decided is about exactly that code, or exactly that value.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from typing import Final
 
 import msgspec
 
+from syft.errors import InvalidInput
+from syft.model.limits import JobLimits
+from syft.model.object import check_tags
 from syft.model.uid import UID
 
 
@@ -50,24 +56,30 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         uid: the request's own.
-        code_uid: what is to run.
+        code_uid: what is to run; or
+        object_uid: what is to be read; one of the two.
         requester_uid: who asks.
-        owners: of the objects it would run on, as it was made.
+        owners: of the objects it would run on, or of the object, as it was made.
         state: where it stands.
         reason: why they ask, in their words.
         approved_digest: what exactly was approved: code, nested code, inputs with their content,
-            policies and environment; empty until then. Recomputed whenever the code runs.
+            policies, limits and environment; empty until then. Recomputed whenever the code runs. For an object
+            the digest of its value, to which the grant is.
         nested: the launched functions as they were approved.
         decided_by: who answered.
         decision_reason: the owner's words, where they gave any.
         failed_runs: how many private runs under this approval have failed; bounded, because how code fails
             tells something too.
+        limits: what each run may use at most, as it was approved: every figure; none until then.
         created_at: when, in UTC.
         decided_at: when, in UTC.
+        expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
+        handled_by: the standing rule of the owner's that answered; None where a person did.
     """
 
     uid: UID
-    code_uid: UID
+    code_uid: UID | None = None
+    object_uid: UID | None = None
     requester_uid: UID
     owners: tuple[UID, ...] = ()
     state: RequestState = RequestState.PENDING
@@ -79,3 +91,52 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     failed_runs: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()
+    expires_at: datetime | None = None
+    handled_by: UID | None = None
+
+    def __post_init__(self) -> None:
+        if (self.code_uid is None) == (self.object_uid is None):
+            raise InvalidInput("A request is about code or about an object; one of the two.")
+
+
+class HandlerAction(Enum):
+    """What a standing rule answers."""
+
+    ACCEPT = "accept"
+    DENY = "deny"
+
+
+class RequestHandler(msgspec.Struct, frozen=True, kw_only=True):
+    """An owner's standing rule: how requests for the owner's own objects are answered without waiting.
+
+    Args:
+        uid: the rule's own.
+        owner_uid: whose; it answers for no other's objects.
+        action: what it answers.
+        tags: it is asked about objects that have exactly these tags; empty: about all that no other rule names.
+        element_quota: how many elements it may let out in all, see `wire/elements`; None: any number.
+        elements_used: how many it has.
+        answered: how many requests.
+        print_local: say on the node's standard output that it answered.
+        log_local: say in the node's log that it answered. Never what was asked for.
+        created_at: when, in UTC.
+        expires_at: when it ends, in UTC; None: when it is removed.
+    """
+
+    uid: UID
+    owner_uid: UID
+    action: HandlerAction
+    tags: tuple[str, ...] = ()
+    element_quota: int | None = None
+    elements_used: int = 0
+    answered: int = 0
+    print_local: bool = False
+    log_local: bool = False
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        check_tags(self.tags)
+        if self.element_quota is not None and not 0 <= self.element_quota < 1 << 63:
+            raise InvalidInput("An element quota is a number of 0 or more.")

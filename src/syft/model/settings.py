@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from syft.errors import InvalidInput
+from syft.model.address import Address
 from syft.model.uid import UID
 
 
@@ -18,6 +20,11 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         admin_email: whom to ask.
         signup_enabled: whether guests may make themselves an account.
         guest_sessions: whether guests may look around at all.
+        key_accounts: whether a key that nobody knows gets an account of its own, a data scientist's, when it
+            first brings or asks for something. For nodes in one process, as those of 2021; off on a server.
+        key_account_limit: how many such accounts there may be.
+        objects_per_account: how many objects somebody who cannot upload datasets may keep.
+        bytes_per_account: how many bytes they may have.
     """
 
     organization: str = "OpenMined"
@@ -25,6 +32,15 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     admin_email: str = ""
     signup_enabled: bool = False
     guest_sessions: bool = True
+    key_accounts: bool = False
+    key_account_limit: int = 1_000
+    objects_per_account: int = 1_000
+    bytes_per_account: int = 4 * 1024**3
+
+    def __post_init__(self) -> None:
+        for name in ("key_account_limit", "objects_per_account", "bytes_per_account"):
+            if getattr(self, name) < 0:
+                raise InvalidInput(f"'{name}' is a number of 0 or more.")
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +59,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
         organization: whose node it is.
         description: free text.
         deployed_at: when it was first started, in UTC.
+        address: where it is, as far as it has been told.
     """
 
     uid: UID
@@ -57,3 +74,4 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     organization: str = ""
     description: str = ""
     deployed_at: datetime
+    address: Address = Address()

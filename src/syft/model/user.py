@@ -14,6 +14,8 @@ from syft.model.uid import UID
 # Enough to catch a slip of the finger; whether an address takes mail, only mail can tell.
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}")
 MAX_NAME = 200
+# The domain of the names of accounts that are keys; `.invalid` is nobody's, by RFC 2606.
+KEY_DOMAIN = "@key.invalid"
 
 
 def check_email(email: str) -> None:
@@ -56,6 +58,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         website: free text.
         mock_execution: whether it may run code of its own on mock values on this node.
         is_root: the one account that cannot be deleted or demoted.
+        is_key: whether it is a key's own, without a password: see `NodeSettings.key_accounts`.
         created_at: when, in UTC.
     """
 
@@ -68,6 +71,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     website: str = ""
     mock_execution: bool = False
     is_root: bool = False
+    is_key: bool = False
     created_at: datetime
 
     def __post_init__(self) -> None:

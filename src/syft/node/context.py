@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
 from syft.model.identity import Identity
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
@@ -26,6 +27,9 @@ from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
 from syft.wire.envelope import MAX_PAYLOAD
 from syft.wire.types_model import encode_record
+
+# Callers on the node's own machine.
+LOCAL_ORIGINS: Final = frozenset({"local", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,10 @@ class Site:
         origin_throttle: slows down guessing from one address.
         settings: what the operator set.
         identity: the node's key, for unsealing what was sealed to it.
+        clock: the time, in UTC.
         info: what the node says of itself, as of now.
         environment: the digest of what code runs in.
+        limits: what a job may use where its worker pool says nothing: every figure.
     """
 
     store: Store
@@ -57,10 +63,20 @@ class Site:
     origin_throttle: Throttle
     settings: Settings
     identity: Identity
+    clock: Callable[[], datetime]
     info: Callable[[], NodeInfo]
     node_settings: Callable[[], NodeSettings]
     settings_changed: Callable[[NodeSettings], None]
     environment: Callable[[], str]
+    limits: JobLimits
+
+
+class AboutNode(Protocol):
+    """What a handler may know of the node without anything being opened."""
+
+    @property
+    def info(self) -> NodeInfo:
+        """What it says of itself to anybody."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +84,25 @@ class Context:
     """One message's surroundings.
 
     Args:
-        site: what the node has.
+        open_site: what the node has, opened when it is first asked for.
         caller: who asks.
         message_uid: the message's own.
         attachment: what came beside it.
         now: the time, in UTC.
+        node: what can be said of the node itself.
     """
 
-    site: Site
+    open_site: Callable[[], Site]
     caller: Caller
     message_uid: UID
     attachment: bytes | memoryview
     now: datetime
+    node: AboutNode
+
+    @property
+    def site(self) -> Site:
+        """What the node has."""
+        return self.open_site()
 
     @property
     def user_uid(self) -> UID:

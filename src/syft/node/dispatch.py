@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from syft.access.checks import check_capability
 from syft.errors import InvalidInput
 from syft.model.message import Message, tag_of
+from syft.model.messages.nodes import Custom
 from syft.model.permission import Capability
 from syft.node.context import Attached, Context
+from syft.node.enrolment import enrolled
 
 M = TypeVar("M", bound=Message)
-Handler = Callable[[Context, Any], Message | Attached]
+# What it answers; None where the message has no answer: it was taken, and that is all.
+Handler = Callable[[Context, Any], Message | Attached | None]
 H = TypeVar("H", bound=Handler)
 
 
@@ -23,18 +26,21 @@ class Entry:
 
     needs: Capability
     handler: Handler
+    enrols: bool = False
 
 
 _TABLE: dict[type[Message], Entry] = {}
 _frozen = False
 
 
-def handles(kind: type[Message], *, needs: Capability) -> Callable[[H], H]:
+def handles(kind: type[Message], *, needs: Capability, enrols: bool = False) -> Callable[[H], H]:
     """Make a function the handler of that kind of message.
 
     Args:
         kind: of message; each has one handler.
         needs: what a caller must be able to do before the handler is even called.
+        enrols: whether a key without an account gets one by sending it, where the node is set so
+            (`NodeSettings.key_accounts`). For what brings or asks; never for looking around.
     Raises:
         AssertionError: the kind has a handler, or a node has started: nobody adds one behind its back.
     """
@@ -44,7 +50,7 @@ def handles(kind: type[Message], *, needs: Capability) -> Callable[[H], H]:
             raise AssertionError(f"the table is closed; {tag_of(kind)!r} comes too late")
         if kind in _TABLE:
             raise AssertionError(f"{tag_of(kind)!r} has a handler already")
-        _TABLE[kind] = Entry(needs, handler)
+        _TABLE[kind] = Entry(needs, handler, enrols)
         return handler
 
     return keep
@@ -61,16 +67,31 @@ def table() -> dict[type[Message], Entry]:
     return dict(_TABLE)
 
 
-def dispatch(context: Context, message: Message) -> Message | Attached:
-    """Hand a message to its handler, if its sender may send such messages at all.
+def find_entry(message: Message, added: Mapping[str, Entry]) -> Entry:
+    """The row of a message.
+
+    Args:
+        message: what was said.
+        added: by name, what the process that this node is in taught it besides.
 
     Raises:
         InvalidInput: nobody handles this kind of message.
-        AuthorizationException: the sender's role does not have the capability.
-        SyftException: whatever the handler refuses.
     """
-    entry = _TABLE.get(type(message))
+    kind = message.name if isinstance(message, Custom) else tag_of(message)
+    entry = added.get(kind) if isinstance(message, Custom) else _TABLE.get(type(message))
     if entry is None:
-        raise InvalidInput(f"This node does not take messages of kind '{tag_of(message)}'.")
-    check_capability(context.caller, entry.needs, tag_of(message))
-    return entry.handler(context, message)
+        raise InvalidInput(f"This node does not take messages of kind '{kind[:200]}'.")
+    return entry
+
+
+def admitted(context: Context, entry: Entry, message: Message) -> Context:
+    """The surroundings in which a handler is called, if the sender may send such messages at all.
+
+    Raises:
+        AuthorizationException: the sender's role does not have the capability.
+    """
+    if entry.enrols:
+        context = enrolled(context)
+    kind = message.name[:200] if isinstance(message, Custom) else tag_of(message)
+    check_capability(context.caller, entry.needs, kind)
+    return context

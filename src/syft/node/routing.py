@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from syft.errors import EnvelopeError
-from syft.model.settings import NodeInfo
+from syft.model.uid import UID
 from syft.wire.envelope import Header
 
 
-def check_for_me(header: Header, node: NodeInfo) -> None:
+def check_for_me(header: Header, own: UID) -> None:
     """Raise unless the envelope's address ends at this node.
 
     Raises:
         EnvelopeError: it ends elsewhere, and this node knows no way there.
     """
-    if header.address.target != node.uid:
+    if header.address.target != own:
         raise EnvelopeError("This message is for another node; nothing was done with it.")

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from syft.logger import say
+from syft.model.limits import MIB
 from syft.sandbox import delegation
 from syft.sandbox.delegation import NotDelegated
-from syft.sandbox.limits import MIB, Limits
+from syft.sandbox.limits import Limits
 
 RUNS: Final = "syft-runs-"
 # What the kernel keeps for a run (page tables, stacks of threads, sockets) without anybody's limit on memory

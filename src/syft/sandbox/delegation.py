@@ -160,16 +160,33 @@ def _make_way(group: Path) -> None:
     there = read_words(group / "cgroup.procs")
     if not there:
         return
-    if there != [str(os.getpid())]:
+    if not set(there) <= _of_the_server():
         raise NotDelegated(
             f"other processes than the server are in its control group {group}, "
             "which can be divided only if they are in one below it"
         )
     try:
         (group / SERVER).mkdir(exist_ok=True)
-        (group / SERVER / "cgroup.procs").write_text("0")
+        for pid in there:
+            (group / SERVER / "cgroup.procs").write_text(pid)
     except OSError as error:
         raise NotDelegated(f"the server cannot move within {group}: {error.strerror}") from error
+
+
+def _of_the_server() -> set[str]:
+    """Pids of this process, and of the first one of a container if it has forked this one to go on in it."""
+    own = {str(os.getpid())}
+    if os.getppid() == 1 and _command("1") == _command("self"):
+        own.add("1")
+    return own
+
+
+def _command(pid: str) -> bytes:
+    """The command line of a process, which stays the same when it forks; empty if it cannot be read."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def pass_on(group: Path) -> None:

@@ -20,20 +20,9 @@ from syft.sandbox import scratch
 from syft.sandbox.cgroups import Delegation, Group, Groups
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_server
 from syft.sandbox.delegation import NotDelegated
+from syft.sandbox.levels import GVISOR
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.limits import Limits
-
-PRELOAD: Final = (
-    "numpy",
-    "numpy.random",
-    "pandas",
-    "pyarrow",
-    "pyarrow.compute",
-    "pyarrow.csv",
-    "pyarrow.parquet",
-    # Last, when pandas is there: what the guide of 2024 needs of it.
-    "syft.sandbox.compat",
-)
 
 # All that a run sees of an environment. Libraries must start no thread while they are imported, or the zygote
 # could not be forked safely: hence one thread for everybody, and no background thread in Arrow's allocator.
@@ -60,6 +49,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 _STOP_S: Final = 10.0
 _TRIAL: Final = "trial"
 UNGROUPED: Final = "memory is counted by address space only, since runs have no control groups"
+_NOT_IN_CONTAINERS: Final = f"at level {GVISOR} none are made"
 
 
 class ZygoteError(Exception):
@@ -96,11 +86,13 @@ class Launcher:
         self._delegation = delegation
         self._groups: Groups | None = None
         self._without_groups: NotDelegated | None = None
-        # At once: a group can be divided only while the server is alone in it, and it will start others.
-        try:
-            self._groups = delegation.open()
-        except NotDelegated as error:
-            self._without_groups = error
+        # Where containers have kernels of their own, a run is no process of this machine's that could go into one.
+        if level != GVISOR:
+            # At once: a group can be divided only while the server is alone in it, and it will start others.
+            try:
+                self._groups = delegation.open()
+            except NotDelegated as error:
+                self._without_groups = error
         self._grouped: dict[str, Group] = {}
         self._ready: Ready | None = None
         self._why = ""
@@ -109,9 +101,8 @@ class Launcher:
         self._lock = threading.Lock()
         self._gone = False
         self._lifelines: dict[str, Lifeline] = {}
-        self._directory = Path(tempfile.mkdtemp(prefix="syft-sandbox-"))
         # Runs may have users of their own, who must get through to their directories.
-        self._directory.chmod(0o711)
+        self._held = scratch.Held("syft-runs-", 0o711)
         self._removers = ThreadPoolExecutor(1, thread_name_prefix="syft-scratch")
         self._connection, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._thread = threading.Thread(target=self._live, name="syft-zygote", daemon=True)
@@ -121,16 +112,6 @@ class Launcher:
     def gone(self) -> bool:
         """Whether it can take no more runs."""
         return self._gone
-
-    @property
-    def level(self) -> str:
-        """The isolation level in force; "" until it is known."""
-        return self._ready.level if self._ready else ""
-
-    @property
-    def weaknesses(self) -> tuple[str, ...]:
-        """What this machine did not allow, one sentence each; empty until it is known."""
-        return tuple(self._ready.weaknesses) if self._ready else ()
 
     @property
     def control_groups(self) -> str:
@@ -153,7 +134,7 @@ class Launcher:
 
     def directory(self, uid: str) -> Path:
         """Scratch directory of a run."""
-        return self._directory / uid
+        return self._held.path / uid
 
     def fork(self, fork: Fork, descriptors: tuple[int, ...], lifeline: Lifeline) -> None:
         """Begin a run; what becomes of it is told to its lifeline.
@@ -259,8 +240,8 @@ class Launcher:
                         self._decided.set()
                     case Unable(why, for_level):
                         self._why, self._level_refused = why, for_level
-                    case Forked(uid):
-                        self._lifelines[uid].forked(descriptors[0])
+                    case Forked(uid, below):
+                        self._lifelines[uid].forked(descriptors[0], below=below)
                     case Ended(uid):
                         self._end(message)
                     case _:
@@ -278,7 +259,13 @@ class Launcher:
                 door = (self._make_group(self._groups, _TRIAL, Limits()),)
             except OSError as error:
                 self._give_up_groups(f"one cannot be made: {error.strerror}")
-        configure = Configure(self._level_asked, self._preload, str(self._directory), self._protected)
+        configure = Configure(
+            self._level_asked,
+            self._preload,
+            str(self._held.path),
+            self._protected,
+            self._environment,
+        )
         try:
             send(self._connection, configure, door)
         finally:
@@ -303,7 +290,8 @@ class Launcher:
         if self._groups is not None:
             self._delegation.promise()
             return ready
-        weakness = f"{UNGROUPED} ({self._delegation.why_not})"
+        why_not = _NOT_IN_CONTAINERS if self._level_asked == GVISOR else self._delegation.why_not
+        weakness = f"{UNGROUPED} ({why_not})"
         return msgspec.structs.replace(ready, weaknesses=[*ready.weaknesses, weakness])
 
     def _end(self, ended: Ended) -> None:
@@ -344,7 +332,7 @@ class Launcher:
         self._removers.shutdown(wait=True)
         if self._groups is not None:
             self._groups.close()
-        scratch.remove(self._directory)
+        self._held.remove()
 
 
 def _last_line(errors: IO[bytes]) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, cast
 
 from syft.config import Settings
 from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
 from syft.node.keyfile import load_or_make
-from syft.node.node import Node
+from syft.node.node import Node, Parts, utc_now
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
@@ -48,6 +50,7 @@ def open_node(
     reset: bool = False,
     kind: str = "datasite",
     side_type: str = "high",
+    clock: Callable[[], datetime] = utc_now,
 ) -> Node:
     """The node of that name, made if there is none. Its caller starts it and closes it.
 
@@ -57,6 +60,7 @@ def open_node(
         reset: throw away what it had.
         kind: "datasite", ...
         side_type: "high" or "low".
+        clock: the time, in UTC.
     Raises:
         InvalidInput: no such kind or side, or not a name for a folder.
         StorageError: another process has it open; its key is missing; or what is in it is damaged.
@@ -87,26 +91,31 @@ def open_node(
             raise
         text = f"{error.public_message.rstrip('.')}, {_OR_RESET}"
         raise type(error)(text, error.private_message) from error
+
+    def parts() -> Parts:
+        runner = EmbeddedRunner(
+            level=settings.isolation,
+            minimum=settings.isolation_min,
+            # All nodes of this machine: their keys, databases and values are in folders side by side.
+            protected=[settings.home],
+        )
+        return Parts(store, Blobs(folder / "blobs"), runner)
+
     try:
-        blobs = Blobs(folder / "blobs")
-        return Node(
-            store=store,
-            blobs=blobs,
-            runner=EmbeddedRunner(
-                level=settings.isolation,
-                minimum=settings.isolation_min,
-                # All nodes of this machine: their keys, databases and values are in folders side by side.
-                protected=[settings.home],
-            ),
+        node = Node(
+            parts=parts,
             identity=identity,
             settings=settings,
             name=name,
             kind=kind,
             side_type=side_type,
+            clock=clock,
         )
+        node.open()
     except BaseException:
         store.close()
         raise
+    return node
 
 
 def throw_away(folder: Path, settings: Settings) -> None:

@@ -44,7 +44,15 @@ class NotEqual:
     value: object
 
 
-Condition = Contains | OneOf | NotEqual
+@dataclass(frozen=True)
+class Before:
+    """The value in `column` comes before `value`: an earlier moment, a smaller number; None never does."""
+
+    column: str
+    value: object
+
+
+Condition = Contains | OneOf | NotEqual | Before
 
 
 class Reader(Protocol):
@@ -97,6 +105,16 @@ class Reader(Protocol):
 
     def count(self, kind: type[msgspec.Struct], /, *conditions: Condition, **equals: object) -> int:
         """How many records `select` would find."""
+        ...
+
+    def total(
+        self, kind: type[msgspec.Struct], column: str, /, *conditions: Condition, **equals: object
+    ) -> int:
+        """The sum of a column of whole numbers over the records that `select` would find; 0 for none.
+
+        Raises:
+            InvalidInput: the column holds no numbers.
+        """
         ...
 
     def values(self, kind: type[msgspec.Struct], column: str) -> set[object]:

@@ -108,7 +108,8 @@ def _uid_from_json(kind: type, value: object) -> UID:
 _json_encoder = msgspec.json.Encoder(enc_hook=_uid_to_json)
 
 
-def _json_text(value: object) -> str:
+def json_text(value: object) -> str:
+    """The JSON text that stands for something nested."""
     return _json_encoder.encode(value).decode()
 
 
@@ -143,7 +144,7 @@ def codec_for(kind: Any) -> Codec:
             column_type, encode = _PLAIN[kind]
             return Codec(column_type, encode, same)
     decode = msgspec.json.Decoder(kind, dec_hook=_uid_from_json).decode
-    return Codec(Text(), _json_text, decode, searchable=False)
+    return Codec(Text(), json_text, decode, searchable=False)
 
 
 def _optional(codec: Codec) -> Codec:

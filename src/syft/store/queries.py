@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.elements import ColumnElement
 
 from syft.errors import InvalidInput
-from syft.store.base import Condition, Contains, NotEqual, OneOf
+from syft.store.base import Before, Condition, Contains, NotEqual, OneOf
 from syft.store.tables import Kind, kind_of
 
 # SQLite's bound on a pattern is 50,000 bytes; nobody types as much as this.
@@ -48,6 +48,10 @@ def shape_of(
             case NotEqual(value=other):
                 value = None if other is None else kind.encode(name, other)
                 _add(shape, values, "is not null" if value is None else "!=", name, value)
+            case Before(value=end):
+                if end is None:
+                    raise InvalidInput("Nothing comes before None.")
+                _add(shape, values, "<", name, kind.encode(name, end))
     # Also refuses the names that no value went with.
     for _, name in shape:
         kind.search(name)
@@ -79,6 +83,8 @@ def _clause(kind: Kind, index: int, operator: str, name: str) -> ColumnElement[b
             return column == value
         case "!=":
             return column.is_distinct_from(value)
+        case "<":
+            return column < value
         case "is null":
             return column.is_(None)
         case "is not null":
@@ -116,6 +122,21 @@ def number(record: type[msgspec.Struct], shape: Shape) -> Select[Any]:
     """How many records satisfy `shape`."""
     kind = kind_of(record)
     return select(func.count()).select_from(kind.table).where(*_clauses(kind, shape))
+
+
+@lru_cache(maxsize=1000)
+def total(record: type[msgspec.Struct], name: str, shape: Shape) -> Select[Any]:
+    """The sum of a column over the records that satisfy `shape`.
+
+    Raises:
+        InvalidInput: it holds no whole numbers.
+    """
+    kind = kind_of(record)
+    column = kind.search(name).column
+    if not isinstance(column.type, BigInteger):
+        raise InvalidInput(f"'{name}' of a {kind.label} is not a number to add up.")
+    statement = select(func.coalesce(func.sum(column), 0)).select_from(kind.table)
+    return statement.where(*_clauses(kind, shape))
 
 
 @lru_cache(maxsize=1000)

@@ -94,6 +94,13 @@ class SqlReader:
         shape, values = queries.shape_of(kind_of(kind), conditions, equals)
         return int(self._connection.execute(queries.number(kind, shape), values).scalar_one())
 
+    def total(
+        self, kind: type[msgspec.Struct], column: str, /, *conditions: Condition, **equals: object
+    ) -> int:
+        """See `Reader`."""
+        shape, values = queries.shape_of(kind_of(kind), conditions, equals)
+        return int(self._connection.execute(queries.total(kind, column, shape), values).scalar_one())
+
     def values(self, kind: type[msgspec.Struct], column: str) -> set[object]:
         """See `Reader`."""
         decode = kind_of(kind).search(column).decode

@@ -16,20 +16,25 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, false, text, true
 from sqlalchemy.sql.elements import ColumnElement, TextClause
+from sqlalchemy.types import TypeEngine
 
 from syft.errors import InvalidInput, StorageError, SyftException
 from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
-from syft.model.object import ObjectRecord
+from syft.model.object import ObjectRecord, RetiredUid
 from syft.model.permission import Grant
-from syft.model.request import Request
+from syft.model.pool import Pool
+from syft.model.request import Request, RequestHandler
 from syft.model.user import SessionKey, User
-from syft.store.columns import Codec, Coder, checked, codec_for, micros_of, same, time_of
+from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002", "0003")
+
+# One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
+OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
 
 metadata = MetaData()
 
@@ -136,11 +141,13 @@ class _Derived:
         of: from the record.
         encode: from the value that is asked for.
         instead_of: the field whose questions it answers.
+        column_type: of the column.
     """
 
     of: Coder
     encode: Coder
     instead_of: str = ""
+    column_type: TypeEngine[Any] = field(default_factory=Text)
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,7 @@ def _kind(record: type[msgspec.Struct], spec: _Spec) -> Kind:
         _column(name, codec, _default_of(codec, one))
         for (name, codec), one in zip(codecs, fields, strict=True)
     )
-    derived = {name: Column(name, Text(), nullable=True) for name in spec.derived}
+    derived = {name: Column(name, one.column_type, nullable=True) for name, one in spec.derived.items()}
     table = Table(
         spec.name,
         metadata,
@@ -198,7 +205,7 @@ def _kind(record: type[msgspec.Struct], spec: _Spec) -> Kind:
         if codec.searchable and name not in spec.hidden
     }
     for name, one in spec.derived.items():
-        asked = Searchable(derived[name], one.encode, same, True)
+        asked = Searchable(derived[name], one.encode, same, isinstance(one.column_type, Text))
         searchable[one.instead_of or name] = asked
     return Kind(
         record,
@@ -241,14 +248,26 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
     ObjectRecord: _Spec(
         "objects",
         "object",
-        indexed=(("private_digest",), ("mock_digest",), ("owner_uid",)),
+        taken=OBJECT_UID_TAKEN,
+        indexed=(
+            ("private_digest",),
+            ("mock_digest",),
+            ("owner_uid",),
+            ("made_by",),
+            ("findable",),
+            ("lease_until",),
+        ),
         derived={
             "private_digest": _Derived(
                 lambda one: one.private.digest if one.private else None, _optional_text.encode
             ),
             "mock_digest": _Derived(lambda one: one.mock.digest if one.mock else None, _optional_text.encode),
+            # In JSON, where quotes stand around each and quotes within are escaped: `"a"` is never part of another.
+            "tag_text": _Derived(lambda one: json_text(one.tags).lower(), _optional_text.encode),
+            "size": _Derived(lambda one: one.size, same, column_type=BigInteger()),
         },
     ),
+    RetiredUid: _Spec("retired_uids", "retired UID", taken=OBJECT_UID_TAKEN),
     DatasetRecord: _Spec(
         "datasets",
         "dataset",
@@ -263,10 +282,21 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         unique=(("owner_uid", "digest"),),
         indexed=(("owner_uid", "name"),),
     ),
-    Request: _Spec("requests", "request", indexed=(("code_uid",), ("requester_uid",), ("state",))),
+    Request: _Spec(
+        "requests",
+        "request",
+        indexed=(("code_uid",), ("object_uid",), ("requester_uid",), ("state",), ("expires_at",)),
+    ),
+    RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
     Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
     JobLog: _Spec("job_logs", "job log"),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
+    Pool: _Spec(
+        "pools",
+        "worker pool",
+        taken="A worker pool with this name already exists.",
+        unique=(("name",),),
+    ),
 }
 
 _KINDS: Final = {record: _kind(record, spec) for record, spec in _SPECS.items()}

@@ -6,10 +6,10 @@ import time
 from typing import NamedTuple, TypeVar
 
 from syft.errors import BadReply, WireError, from_code
-from syft.model.address import Address
 from syft.model.identity import Identity
 from syft.model.message import Done, Message, Refusal
 from syft.model.settings import NodeInfo
+from syft.model.uid import UID
 from syft.transport.base import Parcel, Route
 from syft.wire.envelope import inspect, seal
 
@@ -44,16 +44,31 @@ def ask(
         NodeUnreachable: no answer.
         BadReply: an answer that the node did not sign, or to another question.
     """
-    key = bytes.fromhex(node.verify_key)
     envelope, uid = seal(
         message,
         identity=identity,
-        recipient=key,
-        address=Address(domain=node.uid),
+        recipient=bytes.fromhex(node.verify_key),
+        address=node.address,
         now_ms=now_ms(),
         attachment=attachment,
     )
-    reply = route.send(Parcel(envelope, attachment))
+    return exchange(route, Parcel(envelope, attachment), identity.verify_key, uid, node)
+
+
+def exchange(route: Route, parcel: Parcel, sender: bytes, uid: UID, node: NodeInfo) -> Answer:
+    """Send what has been sealed, and open the answer.
+
+    Args:
+        route: the way there.
+        parcel: sealed.
+        sender: the key that signed it.
+        uid: of the message in it.
+        node: who is to answer.
+    Raises:
+        SyftException: see `ask`.
+    """
+    key = bytes.fromhex(node.verify_key)
+    reply = route.send(parcel)
     if reply is None:
         return Answer(Done(), b"")
     try:
@@ -64,7 +79,7 @@ def ask(
                 f"The answer from {route.url} is not signed by '{node.name}'. Somebody may be in between."
             )
         opened = sealed.open(
-            recipient=identity.verify_key,
+            recipient=sender,
             now_ms=now_ms(),
             guard=None,
             attachment=reply.attachment,

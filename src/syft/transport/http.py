@@ -12,6 +12,7 @@ from syft.errors import BadReply, DecodeError, NodeUnreachable, SyftException, T
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
 from syft.transport.base import Parcel
+from syft.transport.onewrite import OneWritePools
 from syft.wire.envelope import MAX_ATTACHMENT, MAX_ENVELOPE
 
 MESSAGES_PATH: Final = "/api/v1/messages"
@@ -67,7 +68,7 @@ class HttpRoute:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._closed = False
-        self._pool = urllib3.PoolManager(
+        self._pool = OneWritePools(
             num_pools=2,
             maxsize=_POOL,
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),

@@ -16,7 +16,7 @@ from typing import NoReturn
 import msgspec
 
 from syft.errors import DecodeError, MissingExtra, SyftException, TooLarge, UnsupportedType
-from syft.wire import types_data, types_extra, types_pandas, types_std  # noqa: F401  they fill the table
+from syft.wire import types_data, types_extra, types_pandas, types_std, types_torch  # noqa: F401  they fill the table
 from syft.wire.hints import hint_for
 from syft.wire.layout import INLINE_LIMIT_BYTES, Encoded, lay_out, take_apart
 from syft.wire.tags import Tag, display_name, find_by_tag, find_by_type, freeze, register
@@ -40,6 +40,7 @@ _EXTRA_OF = {
     "result": "types",
     "bson": "types",
     "pymongo": "types",
+    "torch": "torch",
 }
 
 _NOT_CANONICAL = range(Tag.ARRAY, Tag.UID)  # other packages': their versions may tell equal values apart

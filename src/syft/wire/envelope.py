@@ -135,10 +135,20 @@ class Sealed:
     data: bytes
     _payload: memoryview
 
+    @property
+    def signature(self) -> bytes:
+        """The 64 bytes at its end."""
+        return self.data[-SIGNATURE_BYTES:]
+
+    def as_draft(self) -> bytes:
+        """What was signed, without who signed it, for whom and when. See `draft`."""
+        return draft(bytes(self._payload), self.header.address, self.header.uid)
+
     def open(
         self,
         *,
         recipient: bytes,
+        unnamed: bool = False,
         now_ms: int,
         guard: ReplayGuard | None,
         attachment: bytes | memoryview = b"",
@@ -148,6 +158,7 @@ class Sealed:
 
         Args:
             recipient: our key.
+        unnamed: whether the sender may have left our key open, and named us by the address alone.
             now_ms: our clock.
             guard: what we have seen; None where `reply_to` already allows only one message.
             attachment: what came beside the envelope.
@@ -158,7 +169,7 @@ class Sealed:
             DecodeError: not a message.
         """
         header = self.header
-        if header.recipient != recipient:
+        if header.recipient != recipient and not (unnamed and header.recipient == b""):
             raise EnvelopeError("This message is for another node; nothing was done with it.")
         if header.reply_to != reply_to:
             raise EnvelopeError("This answer belongs to another question.")
@@ -221,6 +232,35 @@ def seal(
     head = encode_record(header)
     signed = b"".join((MAGIC, _LENGTHS.pack(len(head), len(payload)), head, payload))
     return signed + identity.sign(signed), header.uid
+
+
+def draft(message: Message | bytes, address: Address, uid: UID) -> bytes:
+    """A message as an envelope that nobody has signed: for keeping and comparing. No node takes one.
+
+    Args:
+        message: what is to be said, or its payload.
+        address: of the node.
+        uid: the message's own.
+    """
+    payload = message if isinstance(message, bytes) else encode_record(message)
+    head = encode_record(Header(b"", b"", address, uid, 0))
+    return b"".join((MAGIC, _LENGTHS.pack(len(head), len(payload)), head, payload))
+
+
+def read_draft(data: bytes) -> tuple[Header, Message]:
+    """What `draft` wrote. Nobody has vouched for it: for one's own bytes only.
+
+    Raises:
+        EnvelopeError: not a draft.
+        DecodeError: not a message.
+    """
+    if len(data) < _PREFIX or len(data) > MAX_ENVELOPE or data[: len(MAGIC)] != MAGIC:
+        raise EnvelopeError("These bytes are not a message of this version.")
+    head_size, payload_size = _LENGTHS.unpack_from(data, len(MAGIC))
+    if _PREFIX + head_size + payload_size != len(data):
+        raise EnvelopeError("The message is truncated, or its lengths are wrong.")
+    header = decode_record(Header, data[_PREFIX : _PREFIX + head_size])
+    return header, decode_message(data[_PREFIX + head_size :])
 
 
 def inspect(data: bytes) -> Sealed:

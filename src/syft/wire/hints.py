@@ -30,7 +30,7 @@ _BY_PACKAGE = {
     "pyarrow": "use .to_pandas() of it",
     "polars": "use .to_pandas() of it",
     "xarray": "use .to_dataframe() or .to_numpy() of it",
-    "torch": "use .numpy() of it",
+    "torch": "use .detach() of a parameter, .state_dict() of a module",
     "scipy": "use its numbers: .toarray() of a sparse matrix, float(...) of a statistic",
     "sklearn": "return what it has learnt as numbers (coef_, feature_importances_) or what it predicts",
     "statsmodels": "return its numbers (.params, .pvalues) or .summary().as_text()",

@@ -72,6 +72,7 @@ class Tag(IntEnum):
     ERR = 73  # value
     COLLECTION = 74  # name, documents, whether there were more
     OBJECT_ID = 75  # 12 bytes
+    TENSOR = 76  # dtype, shape, whether it asks for gradients, buffer in C order (types_torch)
     # 96 to 127 are for our own types.
     UID = 96
 

@@ -18,6 +18,7 @@ from syft.access.checks import (
     check_can_manage,
     check_capability,
 )
+from syft.access.results import owner_of_all, readers_of_all
 from syft.access.roles import CAPABILITIES
 from syft.errors import AuthorizationException, InvalidInput, NotFound
 from syft.model.code import Code, CodeSubmission, InputPolicy, Mode, MustBe
@@ -187,3 +188,23 @@ def test_accounts_are_managed_downwards() -> None:
         check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_OWNER))
     with pytest.raises(NotFound):
         check_can_manage(person(Role.DATA_SCIENTIST), user(Role.DATA_SCIENTIST))
+
+
+def held(owner: UID, **options: object) -> ObjectRecord:
+    return ObjectRecord(uid=UID(), kind=ObjectKind.VALUE, owner_uid=owner, created_at=NOW, **options)
+
+
+def test_a_result_is_read_by_who_may_read_all_it_was_made_from() -> None:
+    ada, bob, eve = UID(), UID(), UID()
+    of_ada, of_bob = held(ada), held(bob)
+    assert readers_of_all([(of_ada, [eve])]) == {ada, eve}
+    assert readers_of_all([(of_ada, [bob, eve]), (of_bob, [eve])]) == {bob, eve}
+    assert readers_of_all([(of_ada, []), (of_bob, [])]) == frozenset()
+    assert readers_of_all([]) == frozenset()
+
+
+def test_what_was_made_from_several_owners_data_is_the_nodes() -> None:
+    ada, node = UID(), UID()
+    assert owner_of_all([held(ada), held(ada)], node) == ada
+    assert owner_of_all([held(ada), held(UID())], node) == node
+    assert owner_of_all([], node) == node

@@ -53,7 +53,7 @@ def test_the_card_offers_what_the_role_has_a_use_for(
 def test_unknown_names_say_what_there_is(scientist: Client) -> None:
     for name in ("dataset", "projekts"):
         with pytest.raises(
-            AttributeError, match=f"has no submodule or method '{name}'. It has: datasets, code"
+            AttributeError, match=f"has no submodule or method '{name}'. It has: datasets, objects, code"
         ):
             getattr(scientist, name)
     with pytest.raises(AttributeError, match="has no submodule or method 'nothing'"):

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from syft.model.limits import MIB
 from syft.sandbox import cgroups, delegation
 from syft.sandbox.cgroups import KERNEL_BYTES, Delegation, Group, Groups
 from syft.sandbox.delegation import NotDelegated, Place
-from syft.sandbox.limits import MIB, Limits
+from syft.sandbox.limits import Limits
 
 V1 = "36 31 0:33 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
 UNIFIED = "41 31 0:38 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"
@@ -126,6 +127,20 @@ def test_the_server_stays_where_others_are(tree: Path) -> None:
     (tree / "cgroup.procs").write_text("0\n")  # somebody whom this namespace of processes does not show
     with pytest.raises(NotDelegated, match="other processes than the server"):
         delegation.divide(tree)
+
+
+def test_the_first_process_of_a_container_makes_way_with_the_server_that_it_has_forked(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "cgroup.procs").write_text(f"1\n{os.getpid()}\n")
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    commands = {"1": b"an-init\0", "self": b"syft\0launch\0"}
+    monkeypatch.setattr(delegation, "_command", lambda pid: commands[pid])
+    with pytest.raises(NotDelegated, match="other processes than the server"):
+        delegation.divide(tree)
+    commands["1"] = commands["self"]
+    delegation.divide(tree)
+    assert (tree / delegation.SERVER / "cgroup.procs").exists()
 
 
 def test_a_group_that_is_divided_already_is_left_as_it_is(tmp_path: Path) -> None:

@@ -127,6 +127,10 @@ def test_an_input_that_is_no_value_stops_the_run(tmp_path: Path, content: bytes)
     talk.end()
 
 
+def raised_in(module: str, number: int) -> str:
+    return f"exec('raise PermissionError({number}, 0)', {{'__name__': '{module}'}})"
+
+
 @pytest.mark.parametrize(
     ("body", "hint"),
     [
@@ -141,6 +145,12 @@ def test_an_input_that_is_no_value_stops_the_run(tmp_path: Path, content: bytes)
         ("raise RuntimeError('other')", ""),
         ("raise ValueError('assignment destination is read-only')", "read_only"),
         ("raise ValueError('other')", ""),
+        ("raise PermissionError(1, 'no')", ""),
+        (raised_in("subprocess", 1), "one_process"),
+        (raised_in("subprocess", 13), ""),
+        (raised_in("multiprocessing.popen_fork", 1), "one_process"),
+        (raised_in("multiprocessing.synchronize", 13), "one_process"),
+        (raised_in("pathlib", 1), ""),
         ("return bytes(2 << 20)", "result_bytes"),
         ("return object()", "unsupported"),
         ("x = []; x.append(x); return x", ""),

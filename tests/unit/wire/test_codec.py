@@ -50,7 +50,7 @@ def test_tags_keep_their_numbers() -> None:
         "FRAME": 48, "SERIES": 49, "INDEX": 50, "RANGE_INDEX": 51, "MULTI_INDEX": 52, "EXTENSION_DTYPE": 53,
         "EXTENSION_ARRAY": 54, "TIMESTAMP": 55, "PANDAS_TIMEDELTA": 56, "NOT_A_TIME": 57, "NOT_AVAILABLE": 58,
         "PERIOD": 59, "INTERVAL": 60,
-        "OK": 72, "ERR": 73, "COLLECTION": 74, "OBJECT_ID": 75, "UID": 96,
+        "OK": 72, "ERR": 73, "COLLECTION": 74, "OBJECT_ID": 75, "TENSOR": 76, "UID": 96,
     }  # fmt: skip
 
 

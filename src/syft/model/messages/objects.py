@@ -1,14 +1,21 @@
-"""This module holds what is said about values: bringing them in parts, and reading them in parts."""
+"""This module holds what is said about objects: keeping, finding and describing them; values in parts, in and out."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
+
 from syft.model.message import Message
-from syft.model.object import Face, ValueRef
+from syft.model.messages.datasets import NewValue
+from syft.model.object import Face, ObjectKind, ValueRef
 from syft.model.uid import UID
 
 # One part of a value on its way. Large enough that the 0.3 ms of a signed message is lost in it,
 # small enough that a few in flight are nothing in memory.
 PART_BYTES = 4 * 1024 * 1024
+# A client that holds more pointers speaks of them in several messages.
+MAX_LEASES = 1_000
 
 
 class BeginUpload(Message, frozen=True, tag="objects.upload.begin"):
@@ -66,3 +73,138 @@ class ValueReply(Message, frozen=True, tag="objects.read.reply"):
     """What the value is; its bytes, or a part of them, are attached."""
 
     value: ValueRef
+
+
+# --- what is kept
+
+
+class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
+    """An object as somebody sees it who may know of it.
+
+    What a private value measures can give it away, its digest does: these are for those who may read it.
+
+    Args:
+        uid: the object's own.
+        kind: what it is there for.
+        type_name: of its value, as it was said when it came.
+        tags: to find it by.
+        description: for people.
+        name: "'asset' of 'dataset'", or the function that made it.
+        findable: whether everybody finds it.
+        has_private: whether there is a private value.
+        has_mock: whether there is a mock, which whoever sees this may read.
+        is_mine: whether the caller may change or delete it.
+        readable: whether the caller may read the private value.
+        digest: of the private value; empty where the caller may not read it.
+        size: of its bytes; None where the caller may not read it.
+        shape: likewise.
+        lease_until: when it is forgotten unless it is used; None where it is kept.
+        created_at: when, in UTC.
+    """
+
+    uid: UID
+    kind: ObjectKind
+    type_name: str = ""
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    name: str = ""
+    findable: bool = False
+    has_private: bool = True
+    has_mock: bool = False
+    is_mine: bool = False
+    readable: bool = False
+    digest: str = ""
+    size: int | None = None
+    shape: tuple[int, ...] | None = None
+    lease_until: datetime | None = None
+    created_at: datetime
+
+
+class PutObject(Message, frozen=True, tag="objects.put"):
+    """Keep this value for me. Answered by `ObjectReply`.
+
+    Args:
+        value: the private one.
+        uid: to know it by; None: the node chooses. Refused where an object has it or had it.
+        tags: to find it by.
+        description: for people.
+        findable: whether everybody finds it; reading it is another question.
+        leased: forget it when nobody has used it for an hour.
+        mock: an invented one of the same type, for whoever finds it.
+    """
+
+    value: NewValue
+    uid: UID | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    findable: bool = True
+    leased: bool = False
+    mock: NewValue | None = None
+
+
+class ReplaceObject(Message, frozen=True, tag="objects.replace"):
+    """Put this value in the place of an object's. Grants to the old one are void. Answered by `ObjectReply`."""
+
+    uid: UID
+    value: NewValue
+
+
+class DescribeObject(Message, frozen=True, tag="objects.describe"):
+    """Change what is said of an object of mine; None leaves it as it is. Answered by `ObjectReply`."""
+
+    uid: UID
+    tags: tuple[str, ...] | None = None
+    description: str | None = None
+    findable: bool | None = None
+
+
+class GetObject(Message, frozen=True, tag="objects.get"):
+    """What is said of an object: by its UID, or its place among those I find. Answered by `ObjectReply`."""
+
+    uid: UID | None = None
+    index: int | None = None
+
+
+class FindObjects(Message, frozen=True, tag="objects.find"):
+    """Which objects may I know of, oldest first? Answered by `ObjectsReply`.
+
+    Args:
+        tags: only those that have all of these.
+        limit: how many at most; 0 for no bound but the node's.
+        offset: how many to skip.
+    """
+
+    tags: tuple[str, ...] = ()
+    limit: int = 0
+    offset: int = 0
+
+
+class DeleteObject(Message, frozen=True, tag="objects.delete"):
+    """Forget an object of mine, its value and every grant to it."""
+
+    uid: UID
+
+
+class RenewLeases(Message, frozen=True, tag="objects.lease.renew"):
+    """I still need these. Answered by `Done`; those that are kept anyway, or are not the caller's, stay as they are."""
+
+    uids: tuple[UID, ...]
+
+
+class DropLeases(Message, frozen=True, tag="objects.lease.drop"):
+    """I no longer need these, which I had made. Answered by `Done`; what others made or asked for stays."""
+
+    uids: tuple[UID, ...]
+
+
+class ObjectReply(Message, frozen=True, tag="objects.reply"):
+    """One object."""
+
+    object: ObjectView
+
+
+class ObjectsReply(Message, frozen=True, tag="objects.find.reply"):
+    """A page of objects, and how many the caller may know of in all."""
+
+    objects: tuple[ObjectView, ...]
+    total: int

@@ -7,9 +7,11 @@ from datetime import datetime
 import msgspec
 
 from syft.model.code import CodeSubmission
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.codes import CodeView
-from syft.model.request import RequestState
+from syft.model.messages.objects import ObjectView
+from syft.model.request import HandlerAction, RequestHandler, RequestState
 from syft.model.uid import UID
 from syft.model.user import PersonView
 
@@ -20,7 +22,9 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         uid: the request's own.
         state: where it stands.
-        code: what is to run.
+        code: what is to run; None where it is about an object.
+        object_uid: what is to be read; None where it is about code.
+        object: what the reader may know of it; None when it is gone.
         nested: the functions it launches; those that are not there yet are missing.
         requester: who asks.
         reason: why.
@@ -29,11 +33,16 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         results_released: how many results have left under it.
         created_at: when it was asked, in UTC.
         decided_at: when it was answered, in UTC.
+        limits: what each run may use, every figure: as approved; until then as if it were approved as asked.
+        expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
+        by_rule: whether a standing rule of the owner's answered.
     """
 
     uid: UID
     state: RequestState
-    code: CodeView
+    code: CodeView | None = None
+    object_uid: UID | None = None
+    object: ObjectView | None = None
     nested: tuple[CodeView, ...] = ()
     requester: PersonView
     reason: str = ""
@@ -42,6 +51,9 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     results_released: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()
+    expires_at: datetime | None = None
+    by_rule: bool = False
 
 
 class CreateRequest(Message, frozen=True, tag="requests.create"):
@@ -56,11 +68,34 @@ class CreateRequest(Message, frozen=True, tag="requests.create"):
     reason: str = ""
 
 
+class RequestObject(Message, frozen=True, tag="requests.object"):
+    """Please let me read this object's private value. Answered by `RequestReply`.
+
+    Args:
+        object_uid: of an object that the caller may know of.
+        reason: why.
+        timeout_s: after so many seconds nobody need answer any more; None: it waits.
+        wait_s: how long the answer to this message may wait for the owner's, in seconds; 0 not at all.
+    """
+
+    object_uid: UID
+    reason: str = ""
+    timeout_s: float | None = None
+    wait_s: float = 0.0
+
+
 class GetRequest(Message, frozen=True, tag="requests.get"):
-    """One request: by its UID, or by its place among those the caller may see. Answered by `RequestReply`."""
+    """One request: by its UID, or by its place among those the caller may see. Answered by `RequestReply`.
+
+    Args:
+        uid: which; or
+        index: its place, oldest first.
+        wait_s: how long the answer to this message may wait for the owner's, in seconds.
+    """
 
     uid: UID | None = None
     index: int | None = None
+    wait_s: float = 0.0
 
 
 class ListRequests(Message, frozen=True, tag="requests.list"):
@@ -72,17 +107,19 @@ class ListRequests(Message, frozen=True, tag="requests.list"):
 
 
 class ApproveRequest(Message, frozen=True, tag="requests.approve"):
-    """Let it run as it stands now. Answered by `RequestReply`.
+    """Let it run as it stands now, or let it be read. Answered by `RequestReply`.
 
     Args:
         uid: which.
-        digest: of the code the reviewer looked at: what is approved is what was read.
+        digest: of the code the reviewer looked at, or of the object's value: what is approved is what was read.
         nested: the digests of the functions it launches, likewise, in any order.
+        limits: what each run may use; figures that are not said are those its author asked for, else the pool's.
     """
 
     uid: UID
     digest: str
     nested: tuple[str, ...] = ()
+    limits: JobLimits = JobLimits()
 
 
 class DenyRequest(Message, frozen=True, tag="requests.deny"):
@@ -96,6 +133,47 @@ class WithdrawRequest(Message, frozen=True, tag="requests.withdraw"):
     """I no longer ask. Answered by `RequestReply`."""
 
     uid: UID
+
+
+class AddHandler(Message, frozen=True, tag="requests.handlers.add"):
+    """Answer requests for my objects without asking me. Answered by `HandlersReply`, with that one.
+
+    Args:
+        action: what to answer.
+        tags: only about objects with exactly these tags; empty: about all that no other rule names. A rule
+            with the same tags takes the place of the one before.
+        element_quota: how many elements may leave by it in all; None: any number. What would be more is denied.
+        timeout_s: after so many seconds it ends; None: it stays.
+        print_local: say on the node's standard output that it answered.
+        log_local: say in the node's log that it answered.
+    """
+
+    action: HandlerAction
+    tags: tuple[str, ...] = ()
+    element_quota: int | None = None
+    timeout_s: float | None = None
+    print_local: bool = False
+    log_local: bool = False
+
+
+class ListHandlers(Message, frozen=True, tag="requests.handlers.list"):
+    """Which are my standing rules, oldest first? Answered by `HandlersReply`."""
+
+
+class RemoveHandlers(Message, frozen=True, tag="requests.handlers.remove"):
+    """Take standing rules of mine away. Answered by `HandlersReply`, with what is left.
+
+    Args:
+        uids: which; None: all.
+    """
+
+    uids: tuple[UID, ...] | None = None
+
+
+class HandlersReply(Message, frozen=True, tag="requests.handlers.reply"):
+    """Standing rules."""
+
+    handlers: tuple[RequestHandler, ...]
 
 
 class RequestReply(Message, frozen=True, tag="requests.reply"):

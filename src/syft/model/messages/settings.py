@@ -18,6 +18,10 @@ class UpdateSettings(Message, frozen=True, tag="settings.update"):
     admin_email: str | None = None
     signup_enabled: bool | None = None
     guest_sessions: bool | None = None
+    key_accounts: bool | None = None
+    key_account_limit: int | None = None
+    objects_per_account: int | None = None
+    bytes_per_account: int | None = None
 
 
 class SettingsReply(Message, frozen=True, tag="settings.reply"):

@@ -1,12 +1,18 @@
 """This package is what a node does about each kind of message, an area a module; importing it fills the table."""
 
 from syft.node.services import (
+    access,
     calls,
     codes,
     datasets,
     events,
+    handlers,
     jobs,
+    kept,
+    leases,
+    nodes,
     objects,
+    pools,
     requests,
     session,
     settings,
@@ -14,12 +20,18 @@ from syft.node.services import (
 )
 
 __all__ = [
+    "access",
     "calls",
     "codes",
     "datasets",
     "events",
+    "handlers",
     "jobs",
+    "kept",
+    "leases",
+    "nodes",
     "objects",
+    "pools",
     "requests",
     "session",
     "settings",

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 
 from syft.errors import AlreadyExists, InvalidInput, NotFound
-from syft.jobs.values import is_used
 from syft.model.dataset import AssetRecord, DatasetRecord
 from syft.model.message import Done, Message
 from syft.model.messages.datasets import (
@@ -18,12 +16,13 @@ from syft.model.messages.datasets import (
     ListDatasets,
     NewAsset,
 )
-from syft.model.object import ObjectKind, ObjectRecord
+from syft.model.object import MAX_DESCRIPTION, ObjectKind, ObjectRecord
 from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.model.user import User
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
+from syft.node.removal import remove_blobs, remove_object, wake
 from syft.node.services.objects import take_value
 from syft.store.base import Contains
 
@@ -87,6 +86,10 @@ def _object(ctx: Context, landing: ExitStack, dataset: str, asset: NewAsset) -> 
         private=private,
         mock=mock,
         created_at=ctx.now,
+        tags=tuple(dict.fromkeys((dataset, asset.name))),
+        description=asset.description[:MAX_DESCRIPTION],
+        findable=True,
+        made_by=ctx.user_uid,
     )
 
 
@@ -153,14 +156,13 @@ def delete_dataset(ctx: Context, message: DeleteDataset) -> Message:
         if dataset is None or not (ctx.caller.is_admin or dataset.owner_uid == ctx.caller.uid):
             raise NotFound("There is no such dataset, or it is not yours.")
         digests: set[str] = set()
+        ended: list[UID] = []
         for asset in dataset.assets:
             record = tx.find(ObjectRecord, uid=asset.object_uid)
             if record is not None:
-                digests |= {
-                    value.digest for value in (record.private, record.mock) if value and value.inline is None
-                }
-                tx.remove(ObjectRecord, record.uid)
+                digests |= record.blobs
+                ended += remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
         tx.remove(DatasetRecord, dataset.uid)
-    for digest in digests:
-        ctx.site.blobs.remove(digest, unless=partial(is_used, ctx.site.store, digest))
+    remove_blobs(ctx.site, digests)
+    wake(ctx.site, ended)
     return Done()

@@ -31,7 +31,7 @@ from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
-from syft.node.services.objects import has_grant
+from syft.node.services.grants import has_grant
 from syft.node.services.views import job_view, of_caller, sees_some, some_of
 from syft.store.base import Condition, OneOf, Reader
 
@@ -96,7 +96,7 @@ def reply(ctx: Context, job: Job) -> Message:
 
 def _view(ctx: Context, reader: Reader, job: Job) -> JobView:
     result = reader.find(ObjectRecord, uid=job.result_uid) if job.result_uid else None
-    granted = result is not None and has_grant(reader, result.uid, ctx.caller.uid)
+    granted = result is not None and has_grant(reader, result, ctx.caller.uid)
     with_result = result is not None and can_read_value(ctx.caller, result, Face.PRIVATE, granted)
     with_log = can_read_log(ctx.caller, job, _owners(reader, job))
     return job_view(reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log)

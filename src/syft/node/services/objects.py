@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import Final
 
 from blake3 import blake3
 
 from syft.access.checks import can_read_value
-from syft.errors import InvalidInput, NotFound
+from syft.errors import InvalidInput, NotFound, QuotaExceeded
 from syft.model.message import Done, Message
 from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import (
@@ -20,16 +21,27 @@ from syft.model.messages.objects import (
     ValueReply,
 )
 from syft.model.object import INLINE_BYTES, ObjectRecord, ValueRef
-from syft.model.permission import Capability, Grant
-from syft.model.uid import UID
+from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 from syft.node.dispatch import handles
+from syft.node.services.grants import has_grant
+from syft.node.services.leases import is_worn, renew
 from syft.store.base import Reader
 
+_MAX_TYPE_NAME: Final = 200
+_MAX_DIMENSIONS: Final = 64  # as many as numpy has
 
-@handles(BeginUpload, needs=Capability.RUN_CODE)
+
+@handles(BeginUpload, needs=Capability.RUN_CODE, enrols=True)
 def begin_upload(ctx: Context, message: BeginUpload) -> Message:
-    """Make room for a value."""
+    """Make room for a value.
+
+    Raises:
+        QuotaExceeded: more than the caller may keep.
+    """
+    most = ctx.site.node_settings().bytes_per_account
+    if message.size > most and not ctx.caller.can(Capability.UPLOAD_DATA):
+        raise QuotaExceeded(f"You may keep {most:,} bytes on this node, and this is more.")
     return UploadReply(ctx.site.uploads.begin(ctx.user_uid, message.size))
 
 
@@ -60,12 +72,19 @@ def take_value(ctx: Context, landing: ExitStack, value: NewValue) -> ValueRef:
         InvalidInput: neither or both ways of bringing it.
         NotFound: no such finished upload of the caller's.
     """
+    _check_said(value)
     if (value.inline is None) == (value.upload_uid is None):
         raise InvalidInput("A value comes with the message or by an upload; one of the two.")
     if value.upload_uid is not None:
         digest, size = landing.enter_context(ctx.site.uploads.take(ctx.user_uid, value.upload_uid))
         return ValueRef(digest=digest, size=size, type_name=value.type_name, shape=value.shape)
     return _keep_bytes(ctx, landing, value.inline or b"", value)
+
+
+def _check_said(value: NewValue) -> None:
+    """What is said of a value is shown to people: a few words and numbers."""
+    if len(value.type_name) > _MAX_TYPE_NAME or len(value.shape or ()) > _MAX_DIMENSIONS:
+        raise InvalidInput("The name of a value's type, or its shape, is too long.")
 
 
 def _keep_bytes(ctx: Context, landing: ExitStack, data: bytes, value: NewValue) -> ValueRef:
@@ -89,7 +108,10 @@ def read_value(ctx: Context, message: ReadValue) -> Attached:
         NotFound: not there, or not for the caller: one answer.
     """
     with ctx.site.store.reading() as reader:
-        value = readable(ctx, reader, message)
+        record, value = readable(ctx, reader, message)
+        worn = is_worn(ctx, reader, record)
+    if worn:
+        renew(ctx, record.uid)
     if not 0 <= message.offset <= value.size:
         raise InvalidInput(f"The value has {value.size} bytes; there is none at {message.offset}.")
     if value.inline is not None:
@@ -97,21 +119,16 @@ def read_value(ctx: Context, message: ReadValue) -> Attached:
     return Attached(ValueReply(value), ctx.site.blobs.read(value.digest, message.offset, PART_BYTES))
 
 
-def readable(ctx: Context, reader: Reader, message: ReadValue) -> ValueRef:
-    """The value that was asked for, if the caller may have it.
+def readable(ctx: Context, reader: Reader, message: ReadValue) -> tuple[ObjectRecord, ValueRef]:
+    """The object and the value that was asked for, if the caller may have it.
 
     Raises:
         NotFound: not there, or not for the caller.
     """
     record = reader.find(ObjectRecord, uid=message.object_uid)
-    if record is not None:
-        granted = has_grant(reader, record.uid, ctx.caller.uid)
+    if record is not None and not record.has_expired(ctx.now):
+        granted = has_grant(reader, record, ctx.caller.uid)
         value = record.face(message.face)
         if value is not None and can_read_value(ctx.caller, record, message.face, granted):
-            return value
+            return record, value
     raise NotFound("You do not have permission to access private data.")
-
-
-def has_grant(reader: Reader, object_uid: UID, user_uid: UID | None) -> bool:
-    """Whether somebody granted that account to read that object."""
-    return user_uid is not None and reader.find(Grant, object_uid=object_uid, user_uid=user_uid) is not None

@@ -7,8 +7,10 @@ import msgspec
 from syft.access.checks import can_see_request, check_can_decide
 from syft.code.capture import check_submission, digest
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
+from syft.jobs.limits import ceiling_of, get_pool
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.model.code import Code
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.requests import (
     ApproveRequest,
@@ -18,6 +20,7 @@ from syft.model.messages.requests import (
     ListRequests,
     RequestReply,
     RequestsReply,
+    RequestView,
     WithdrawRequest,
 )
 from syft.model.object import ObjectRecord
@@ -26,9 +29,13 @@ from syft.model.request import REQUEST_TRANSITIONS, Request, RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
+from syft.node.removal import expire, wake
+from syft.node.services import access
 from syft.node.services.codes import keep_code
 from syft.node.services.views import known_owners, of_caller, owners_of, request_view, sees_some, some_of
+from syft.node.services.waiting import when_answered
 from syft.policy.approval import approval_digest
+from syft.policy.limits import check_within, filled
 from syft.store.base import Condition, OneOf, Reader, Transaction
 
 _NOT_THERE = "There is no such request, or it is not yours to see."
@@ -41,7 +48,8 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
 
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
-        NotFound: it asks for an object that is not here.
+        NotFound: it asks for an object or a worker pool that is not here.
+        InvalidInput: it asks for more than that pool gives a job.
         AlreadyExists: the same was asked before and is not decided.
     """
     if len(message.reason) > MAX_REASON:
@@ -64,17 +72,18 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
             created_at=ctx.now,
         )
         tx.add(request)
-        view = request_view(tx, request)
+        view = request_view(ctx, tx, request)
     return RequestReply(view)
 
 
 @handles(GetRequest, needs=Capability.SUBMIT_CODE)
 def get_request(ctx: Context, message: GetRequest) -> Message:
-    """One request.
+    """One request, after waiting for its answer as long as the caller wants and an answer may.
 
     Raises:
         NotFound: not there, or not for the caller.
     """
+    expire(ctx.site, ctx.now)
     with ctx.site.store.reading() as reader:
         if message.uid is not None:
             request = reader.find(Request, uid=message.uid)
@@ -84,21 +93,35 @@ def get_request(ctx: Context, message: GetRequest) -> Message:
             request = found[0] if found else None
         if request is None or not _can_see(ctx, reader, request):
             raise NotFound(_NOT_THERE)
-        return RequestReply(request_view(reader, request))
+    if message.wait_s > 0 and request.state is RequestState.PENDING:
+        request = when_answered(ctx, request, message.wait_s)
+        if request.state is RequestState.PENDING:
+            expire(ctx.site, ctx.site.clock())
+    with ctx.site.store.reading() as reader:
+        return RequestReply(_view(ctx, reader, reader.get(Request, request.uid)))
 
 
 @handles(ListRequests, needs=Capability.SUBMIT_CODE)
 def list_requests(ctx: Context, message: ListRequests) -> Message:
     """A page of requests: a scientist's own, those on an owner's data, all for the administrator."""
     limit, offset = page(message.limit, message.offset)
+    expire(ctx.site, ctx.now)
     with ctx.site.store.reading() as reader:
         conditions: list[Condition] = [] if message.state is None else [OneOf("state", [message.state])]
         found = _visible(ctx, reader, conditions, limit, offset)
         total = _count_visible(ctx, reader, conditions)
-        return RequestsReply(fitting(request_view(reader, request) for request in found), total)
+        return RequestsReply(fitting(_view(ctx, reader, request) for request in found), total)
+
+
+def _view(ctx: Context, reader: Reader, request: Request) -> RequestView:
+    if request.code_uid is None:
+        return access.access_view(ctx, reader, request)
+    return request_view(ctx, reader, request)
 
 
 def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
+    if request.code_uid is None:
+        return access.can_see(ctx, reader, request)
     code = reader.get(Code, request.code_uid)
     return can_see_request(ctx.caller, request, code, request.owners)
 
@@ -115,23 +138,38 @@ def _visible(
     """A page of the requests the caller may see."""
 
     def every(limit: int, offset: int) -> list[Request]:
-        conditions_ = of_caller(ctx, conditions)
+        conditions_ = conditions if _sees_some(ctx, reader) else of_caller(ctx, conditions)
         return reader.select(Request, *conditions_, limit=limit, offset=offset, newest_first=newest_first)
 
-    if sees_some(ctx):
+    if _sees_some(ctx, reader):
         return some_of(every, lambda request: _can_see(ctx, reader, request), limit, offset)
     return every(limit, offset)
 
 
 def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
-    if sees_some(ctx):
+    if _sees_some(ctx, reader):
         return sum(_can_see(ctx, reader, request) for request in reader.select(Request, *conditions))
     return reader.count(Request, *of_caller(ctx, conditions))
 
 
+def _sees_some(ctx: Context, reader: Reader) -> bool:
+    """Whether the caller sees others' requests, but not all: those about data, or objects, of their own."""
+    if ctx.caller.is_admin:
+        return False
+    return sees_some(ctx) or reader.count(ObjectRecord, owner_uid=ctx.user_uid) > 0
+
+
+def _about_object(ctx: Context, uid: UID) -> bool:
+    """Whether that request is about an object; what it is about never changes."""
+    expire(ctx.site, ctx.now)
+    with ctx.site.store.reading() as reader:
+        request = reader.find(Request, uid=uid)
+    return request is not None and request.code_uid is None
+
+
 def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:
     request = tx.find(Request, uid=uid)
-    if request is None:
+    if request is None or request.code_uid is None:
         raise NotFound(_NOT_THERE)
     code = tx.get(Code, request.code_uid)
     # The owners as they are now, and those as the request was made: a dataset that changed hands needs both.
@@ -147,15 +185,19 @@ def _check_step(request: Request, state: RequestState) -> None:
         )
 
 
-@handles(ApproveRequest, needs=Capability.DECIDE_REQUESTS)
+@handles(ApproveRequest, needs=Capability.ANSWER_REQUESTS)
 def approve_request(ctx: Context, message: ApproveRequest) -> Message:
-    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, environment.
+    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, limits, environment; or a
+    value.
 
     Raises:
-        NotFound: not there, or not for the caller.
+        NotFound: not there, or not for the caller; or its worker pool is gone.
+        InvalidInput: limits above those of its worker pool.
         AuthorizationException: the caller wrote it, or it runs on others' data.
         InvalidState: it was decided before, a nested function is missing, or the code is not what was read.
     """
+    if _about_object(ctx, message.uid):
+        return _approve_access(ctx, message)
     # Computed before the transaction: it reads every package's metadata the first time.
     environment = ctx.site.environment()
     with ctx.site.store.writing(ctx.event("request.approved", message.uid, code=message.digest)) as tx:
@@ -177,20 +219,48 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
             name: tx.get(ObjectRecord, rule.object_uid)
             for name, rule in code.submission.input_policy.objects.items()
         }
+        limits = _limits_to_approve(ctx, tx, code, message.limits)
         approved = msgspec.structs.replace(
             request,
             state=RequestState.APPROVED,
             nested=nested,
-            approved_digest=approval_digest(code.digest, nested, inputs, environment),
+            limits=limits,
+            approved_digest=approval_digest(code.digest, nested, inputs, environment, limits),
             decided_by=ctx.user_uid,
             decided_at=ctx.now,
         )
         tx.replace(approved)
-        view = request_view(tx, approved)
+        view = request_view(ctx, tx, approved)
     return RequestReply(view)
 
 
-@handles(DenyRequest, needs=Capability.DECIDE_REQUESTS)
+def _limits_to_approve(ctx: Context, tx: Transaction, code: Code, given: JobLimits) -> JobLimits:
+    """What each run is to be allowed: what the owner gives, else what the author asks for, else what the pool gives.
+
+    Returns:
+        Every figure: an approval that left one open would change when the pool does.
+    """
+    pool = get_pool(tx, code.submission.pool)
+    ceiling = ceiling_of(pool, ctx.site.limits)
+    wanted = filled(given, code.submission.asked)
+    what = f"'{code.name}' cannot be approved with"
+    check_within(wanted, ceiling, pool.name, what)
+    return filled(wanted, ceiling)
+
+
+def _approve_access(ctx: Context, message: ApproveRequest) -> Message:
+    with ctx.site.store.writing(ctx.event("request.approved", message.uid)) as tx:
+        request = tx.get(Request, message.uid)
+        # Who may not even see it must not learn where it stands.
+        if not access.can_see(ctx, tx, request):
+            raise NotFound(_NOT_THERE)
+        _check_step(request, RequestState.APPROVED)
+        view = access.access_view(ctx, tx, access.approved(ctx, tx, request, message.digest))
+    wake(ctx.site, (message.uid,))
+    return RequestReply(view)
+
+
+@handles(DenyRequest, needs=Capability.ANSWER_REQUESTS)
 def deny_request(ctx: Context, message: DenyRequest) -> Message:
     """Say no, or take back a yes; in both cases with a reason.
 
@@ -201,8 +271,13 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
     """
     if not message.reason.strip() or len(message.reason) > MAX_REASON:
         raise InvalidInput(f"Give the requester a reason of 1 to {MAX_REASON} characters.")
+    about_object = _about_object(ctx, message.uid)
     with ctx.site.store.writing(ctx.event("request.denied", message.uid)) as tx:
-        request, _ = _to_decide(ctx, tx, message.uid)
+        if about_object:
+            request = tx.get(Request, message.uid)
+            access.denied(ctx, tx, request)
+        else:
+            request, _ = _to_decide(ctx, tx, message.uid)
         approved = request.state is RequestState.APPROVED
         state = RequestState.REVOKED if approved else RequestState.REJECTED
         _check_step(request, state)
@@ -214,7 +289,8 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
             decided_at=ctx.now,
         )
         tx.replace(denied)
-        view = request_view(tx, denied)
+        view = _view(ctx, tx, denied)
+    wake(ctx.site, (message.uid,))
     return RequestReply(view)
 
 
@@ -226,6 +302,7 @@ def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
         NotFound: not there, or not the caller's.
         InvalidState: it was decided already.
     """
+    expire(ctx.site, ctx.now)
     with ctx.site.store.writing(ctx.event("request.withdrawn", message.uid)) as tx:
         request = tx.find(Request, uid=message.uid)
         if request is None or request.requester_uid != ctx.user_uid:
@@ -233,5 +310,8 @@ def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
         _check_step(request, RequestState.WITHDRAWN)
         withdrawn = msgspec.structs.replace(request, state=RequestState.WITHDRAWN)
         tx.replace(withdrawn)
-        view = request_view(tx, withdrawn)
+        if withdrawn.code_uid is None:
+            access.close(ctx, tx, withdrawn)
+        view = _view(ctx, tx, withdrawn)
+    wake(ctx.site, (message.uid,))
     return RequestReply(view)

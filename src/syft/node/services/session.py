@@ -15,7 +15,7 @@ from syft.model.messages.session import Credentials, GetNodeInfo, LoggedIn, LogI
 from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.model.user import SessionKey, User, check_email
-from syft.node.context import Context
+from syft.node.context import LOCAL_ORIGINS, Context
 from syft.node.dispatch import handles
 from syft.node.passwords import is_password, nobody
 from syft.store.base import Transaction
@@ -23,7 +23,6 @@ from syft.wire.types_model import decode_record
 
 # A person has a few notebooks and a script or two; more keys than this at once are somebody else's.
 MAX_SESSIONS: Final = 50
-LOCAL_ORIGINS: Final = frozenset({"local", "127.0.0.1", "::1"})
 
 
 def unseal_password(ctx: Context, sealed: bytes) -> str:
@@ -45,7 +44,7 @@ def unseal_password(ctx: Context, sealed: bytes) -> str:
 @handles(GetNodeInfo, needs=Capability.LOOK_AROUND)
 def node_info(ctx: Context, message: GetNodeInfo) -> Message:
     """What the node says of itself, signed."""
-    return NodeInfoReply(ctx.site.info())
+    return NodeInfoReply(ctx.node.info)
 
 
 @handles(LogIn, needs=Capability.LOG_IN)

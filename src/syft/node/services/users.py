@@ -20,11 +20,11 @@ from syft.model.messages.users import (
 )
 from syft.model.permission import Capability, Role
 from syft.model.uid import UID
-from syft.model.user import User, check_email, check_name
-from syft.node.context import Context, page
+from syft.model.user import KEY_DOMAIN, SessionKey, User, check_email, check_name
+from syft.node.context import LOCAL_ORIGINS, Context, page
 from syft.node.dispatch import handles
 from syft.node.passwords import hash_password
-from syft.node.services.session import LOCAL_ORIGINS, close_sessions, unseal_password
+from syft.node.services.session import close_sessions, unseal_password
 from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 
 # Kept beside the accounts so that a starting server need not spend a hash to find out.
@@ -65,6 +65,7 @@ def create_user(ctx: Context, message: CreateUser) -> Message:
 def _add(ctx: Context, message: Register | CreateUser, role: Role, *, mock_execution: bool) -> Message:
     check_email(message.email)
     check_name(message.name)
+    _check_is_no_keys(message.email)
     user = User(
         uid=UID(),
         email=message.email.lower(),
@@ -81,6 +82,12 @@ def _add(ctx: Context, message: Register | CreateUser, role: Role, *, mock_execu
             raise AlreadyExists(f"User {user.email} already exists. Log in, or use another e-mail.")
         tx.add(user)
     return UserReply(user.view)
+
+
+def _check_is_no_keys(email: str) -> None:
+    """Raise for a name that only a key's own account has: nobody takes it before the key comes."""
+    if email.lower().endswith(KEY_DOMAIN):
+        raise InvalidInput(f"Addresses that end in {KEY_DOMAIN} are for keys. Use one that takes mail.")
 
 
 @handles(GetAccount, needs=Capability.USE_ACCOUNT)
@@ -137,6 +144,10 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
         if message.mock_execution is not None and not ctx.caller.can(Capability.MANAGE_USERS):
             raise AuthorizationException("Only those who manage users can allow mock execution.")
         new = {name: getattr(message, name) for name in changed}
+        if target.is_key and (password_hash is not None or "email" in new):
+            raise InvalidInput("This account is a key's own: it has no e-mail and no password to change.")
+        if "email" in new:
+            _check_is_no_keys(new["email"])
         if "email" in new:
             new["email"] = new["email"].lower()
         if password_hash is not None:
@@ -192,7 +203,12 @@ def delete_user(ctx: Context, message: DeleteUser) -> Message:
         if target.is_root:
             raise AuthorizationException("The root user cannot be deleted.")
         _check_an_admin_stays(tx, target)
-        close_sessions(tx, target.uid)
+        if target.is_key:
+            # The key stays known, and blocked: a fresh account would be its next message away.
+            for session in tx.select(SessionKey, user_uid=target.uid):
+                tx.replace(msgspec.structs.replace(session, revoked=True))
+        else:
+            close_sessions(tx, target.uid)
         tx.remove(User, target.uid)
     ctx.site.sessions.changed()
     return Done()
