@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
+from support.neighbours import a_node, introduction
 from support.people import Person, new_value, on
 from support.sites import (
     PASSWORD,
@@ -35,6 +36,7 @@ from syft.model.messages import (
     datasets,
     events,
     jobs,
+    network,
     nodes,
     objects,
     pools,
@@ -49,6 +51,7 @@ from syft.model.pool import DEFAULT_POOL
 from syft.model.request import HandlerAction
 from syft.model.uid import UID
 from syft.node.dispatch import table
+from syft.transport.ask import letter
 
 ROLES: Final = ("guest", "scientist", "owner", "admin")
 
@@ -81,6 +84,17 @@ ROWS: Final = (
     #   message                   about      guest     scientist  owner      admin
     Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
     Row(nodes.ShowNode,           NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.Introduce,          NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RegisterChild,      NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.TakeAncestry,       NONE,      NO,       NO,        NO,        "ok"),      # and its parent's key
+    Row(nodes.KnowGateway,        NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RemovePeer,         OWN,       NO,       NO,        NO,        "ok"),      # one that is known
+    Row(nodes.RemovePeer,         OTHER,     NO,       NO,        NO,        ABSENT),
+    Row(nodes.Deliver,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(network.JoinNetwork,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
+    Row(network.AcceptMember,     OWN,       NO,       NO,        NO,        "invalid_state"),  # a datasite is
+    Row(network.AcceptMember,     OTHER,     NO,       NO,        NO,        "invalid_state"),  # no gateway
+    Row(network.ListMembers,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
     Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
     Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
     Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
@@ -344,9 +358,32 @@ def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
     return requests.ApproveRequest(request.uid, request.code.digest)
 
 
+def a_removal(stage: Stage, whose: str, sender: Person) -> Message:
+    if whose == OTHER:
+        return nodes.RemovePeer(UID())
+    machine = a_node("vm")
+    stage.site.admin.say(nodes.RegisterChild(introduction(machine, sender.node)), nodes.Ancestry)
+    return nodes.RemovePeer(machine.info.uid)
+
+
 MAKERS: Final[dict[type[Message], Maker]] = {
     session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
     nodes.ShowNode: lambda stage, whose, sender: nodes.ShowNode(),
+    nodes.Introduce: lambda stage, whose, sender: nodes.Introduce(a_node("gateway").info),
+    nodes.RegisterChild: lambda stage, whose, sender: nodes.RegisterChild(
+        introduction(a_node("vm"), sender.node)
+    ),
+    nodes.TakeAncestry: lambda stage, whose, sender: nodes.TakeAncestry(a_node("network").info),
+    nodes.KnowGateway: lambda stage, whose, sender: nodes.KnowGateway(a_node("gateway").info),
+    nodes.RemovePeer: a_removal,
+    nodes.Deliver: lambda stage, whose, sender: nodes.Deliver(
+        letter(sender.identity, sender.node, nodes.ShowNode(), hidden=True)[0]
+    ),
+    network.JoinNetwork: lambda stage, whose, sender: network.JoinNetwork(
+        introduction(a_node("datasite"), sender.node)
+    ),
+    network.AcceptMember: lambda stage, whose, sender: network.AcceptMember(UID()),
+    network.ListMembers: lambda stage, whose, sender: network.ListMembers(),
     session.LogIn: a_login,
     session.LogOut: lambda stage, whose, sender: session.LogOut(),
     users.Register: lambda stage, whose, sender: users.Register(

@@ -20,12 +20,14 @@ from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
+from syft.node.health import Health
 from syft.node.passwords import Throttle
+from syft.node.peers import Peers
 from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
-from syft.wire.envelope import MAX_PAYLOAD
+from syft.wire.envelope import MAX_PAYLOAD, ReplayGuard
 from syft.wire.types_model import encode_record
 
 # Callers on the node's own machine.
@@ -77,6 +79,28 @@ class AboutNode(Protocol):
     @property
     def info(self) -> NodeInfo:
         """What it says of itself to anybody."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What its administrator has set."""
+
+    @property
+    def peers(self) -> Peers:
+        """The nodes that it knows."""
+
+    @property
+    def health(self) -> Health:
+        """Which of them are there."""
+
+    @property
+    def introductions(self) -> ReplayGuard:
+        """Those it has been shown already."""
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known answers for."""
+
+    def place_changed(self) -> None:
+        """Read anew where it is and whom it knows, and tell those that are part of it."""
 
 
 @dataclass(frozen=True)
