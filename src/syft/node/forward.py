@@ -33,9 +33,9 @@ from syft.wire.envelope import (
     inspect,
 )
 
-# A notebook that waits for a job asks twice a second; a large upload sends some ten parts in one.
-_BURST: Final = 200
-_PER_S: Final = 50.0
+# One client that asks one thing after the other gets some 300 answers a second: what is refused is more than that.
+_BURST: Final = 1000
+_PER_S: Final = 500.0
 # A peer that takes in and never answers holds a thread of the server's for each message; not more than these.
 MAX_UNDER_WAY: Final = 32
 
