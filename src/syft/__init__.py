@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
     from syft.client.login import register as register
+    from syft.client.login import search as search
     from syft.client.pointer import Pointer as Pointer
     from syft.client.policies import Constant as Constant
     from syft.client.policies import CustomInputPolicy as CustomInputPolicy
@@ -106,6 +107,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),
     "register": ("syft.client.login", "register"),
+    "search": ("syft.client.login", "search"),
     "Pointer": ("syft.client.pointer", "Pointer"),
     "Constant": ("syft.client.policies", "Constant"),
     "CustomInputPolicy": ("syft.client.policies", "CustomInputPolicy"),
