@@ -33,6 +33,7 @@ from syft.model.messages import codes, datasets, events, jobs, objects, requests
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
 from syft.model.request import HandlerAction
+from syft.model.step import Of, Step
 from syft.model.uid import UID
 from syft.node.dispatch import table
 
@@ -116,6 +117,9 @@ ROWS: Final = (
     Row(objects.GetObject,        FOUND,     "ok",     "ok",      "ok",      "ok"),
     Row(objects.GetObject,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),
     Row(objects.FindObjects,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(objects.Operate,          OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.Operate,          FOUND,     NO,       "ok",      "ok",      "ok"),      # the result is hidden
+    Row(objects.Operate,          OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
@@ -367,6 +371,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     objects.DeleteObject: lambda stage, whose, sender: objects.DeleteObject(stage.kept(whose, sender)),
     objects.GetObject: lambda stage, whose, sender: objects.GetObject(stage.kept(whose, sender)),
     objects.FindObjects: lambda stage, whose, sender: objects.FindObjects(limit=5),
+    objects.Operate: lambda stage, whose, sender: objects.Operate(
+        Step(op="add", inputs=(Of(stage.kept(whose, sender)), 1), output=UID())
+    ),
     objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
         (stage.kept(whose, sender, leased=True),)
     ),

@@ -12,6 +12,7 @@ import msgspec
 from syft.access.caller import Caller
 from syft.config import Settings
 from syft.errors import InvalidInput
+from syft.jobs.operations import Operations
 from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
@@ -42,6 +43,7 @@ class Site:
         sessions: for whom keys speak.
         runs: runs jobs.
         workers: threads that claim jobs.
+        operations: computes what pointers are asked for.
         account_throttle: slows down guessing at one account.
         origin_throttle: slows down guessing from one address.
         settings: what the operator set.
@@ -57,6 +59,7 @@ class Site:
     sessions: Sessions
     runs: Runs
     workers: Workers
+    operations: Operations
     account_throttle: Throttle
     origin_throttle: Throttle
     settings: Settings

@@ -14,6 +14,7 @@ from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import DEFAULT_PASSWORD, Settings
 from syft.errors import InternalError, SyftException, TooLarge
+from syft.jobs.operations import Operations
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
@@ -116,6 +117,7 @@ class Node:
             sessions=Sessions(store),
             runs=runs,
             workers=self._workers,
+            operations=Operations(blobs, runner, limits, max(1, settings.workers)),
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),

@@ -37,8 +37,10 @@ def is_small(row: Operation, inputs: Sequence[Any]) -> bool:
         case Growth.MADE:
             return count_made(row.name, tuple(inputs)) <= _FITTING
         case Growth.UNKNOWN:
-            # Of those only parts of an array, and only by plain numbers and slices: never more than there was.
-            return row.name == "getitem" and kind_of(inputs[0]) is Kind.ARRAY and _is_view_key(inputs[1])
+            # Only parts of an array, by plain numbers, slices and one mask: never more than there was.
+            return (
+                row.name == "getitem" and kind_of(inputs[0]) is Kind.ARRAY and _is_part(inputs[0], inputs[1])
+            )
 
 
 def _is_plain(value: Any) -> bool:
@@ -80,6 +82,8 @@ def _product_fits(inputs: Sequence[Any]) -> bool:
     return bool(rows * columns <= _FITTING and rows * columns * inner <= _MULTIPLICATIONS)
 
 
-def _is_view_key(key: Any) -> bool:
+def _is_part(value: Any, key: Any) -> bool:
+    if kind_of(key) is Kind.ARRAY:
+        return bool(key.dtype.kind == "b" and key.ndim == value.ndim)
     keys = key if type(key) is tuple else (key,)
     return all(type(one) in (int, slice, type(...), type(None)) for one in keys)

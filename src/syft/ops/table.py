@@ -9,7 +9,7 @@ from typing import Any, Final
 from syft.errors import InvalidInput
 from syft.model.step import Of, Step, constant_text, plain_value
 from syft.ops.arrays import ARRAYS
-from syft.ops.operation import Operation
+from syft.ops.operation import Growth, Operation
 from syft.ops.tables import TABLES
 
 
@@ -46,6 +46,9 @@ def check_step(step: Step) -> Operation:
         InvalidInput: no such operation, or not with these.
     """
     row = operation(step.op)
+    if row.growth is Growth.MADE and step.objects:
+        # How much room a private number takes would tell it.
+        raise InvalidInput(f"'{row.name}' takes plain numbers.")
     if not row.least <= len(step.inputs) <= row.most:
         raise InvalidInput(f"'{row.name}' takes {row.least} to {row.most} inputs, not {len(step.inputs)}.")
     check_options(row, {name: plain_value(value) for name, value in step.constants.items()})

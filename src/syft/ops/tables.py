@@ -18,7 +18,20 @@ from syft.ops.operation import (
 )
 
 # What a group can come to; pandas takes functions there, and names of any method.
-AGGREGATES: Final = ("sum", "mean", "min", "max", "count", "size", "std", "var", "median", "first", "last", "nunique")
+AGGREGATES: Final = (
+    "sum",
+    "mean",
+    "min",
+    "max",
+    "count",
+    "size",
+    "std",
+    "var",
+    "median",
+    "first",
+    "last",
+    "nunique",
+)
 _is_aggregate: Final = one_of(*AGGREGATES)
 
 
@@ -71,7 +84,9 @@ def _joined(left: Any, right: Any, **options: Any) -> Any:
     return left.merge(right, **options)
 
 
-def _row(name: str, written: str, text: str, call: Callable[..., Any] | None = None, **more: Any) -> Operation:
+def _row(
+    name: str, written: str, text: str, call: Callable[..., Any] | None = None, **more: Any
+) -> Operation:
     return Operation(
         name=name,
         written=written,
@@ -121,7 +136,13 @@ TABLES: Final = (
         options={"normalize": is_flag, "sort": is_flag, "ascending": is_flag, "dropna": is_flag},
     ),
     _row("reset_index", "a.reset_index(drop=True)", "{0} numbered anew", options={"drop": is_flag}),
-    _row("drop", "a.drop(columns=...)", "{0} without columns", _tables_only("drop"), options={"columns": is_label}),
+    _row(
+        "drop",
+        "a.drop(columns=...)",
+        "{0} without columns",
+        _tables_only("drop"),
+        options={"columns": is_label},
+    ),
     _row(
         "isin",
         "a.isin(values)",

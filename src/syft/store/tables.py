@@ -23,7 +23,7 @@ from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
-from syft.model.object import ObjectRecord, RetiredUid
+from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
 from syft.model.permission import Grant
 from syft.model.request import Request, RequestHandler
 from syft.model.user import SessionKey, User
@@ -265,6 +265,12 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
             "tag_text": _Derived(lambda one: json_text(one.tags).lower(), _optional_text.encode),
             "size": _Derived(lambda one: one.size, same, column_type=BigInteger()),
         },
+    ),
+    FailedOperations: _Spec(
+        "failed_operations",
+        "count of failed operations",
+        unique=(("user_uid", "object_uid"),),
+        indexed=(("object_uid",),),
     ),
     RetiredUid: _Spec("retired_uids", "retired UID", taken=OBJECT_UID_TAKEN),
     DatasetRecord: _Spec(

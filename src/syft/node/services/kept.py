@@ -52,6 +52,9 @@ def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectVie
     readable = record.private is not None and can_read_value(ctx.caller, record, Face.PRIVATE, granted)
     mine = can_change(ctx.caller, record)
     value = record.private or record.mock
+    if record.op and not readable:
+        # Which type was computed can depend on a value: of a column with words and numbers, say, one was picked.
+        value = record.mock
     shown = record.private if readable else record.mock if record.private is None else None
     return ObjectView(
         uid=record.uid,
@@ -70,6 +73,8 @@ def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectVie
         shape=shown.shape if shown else None,
         lease_until=record.lease_until if mine or record.made_by == ctx.caller.uid else None,
         created_at=record.created_at,
+        op=record.op,
+        inputs=record.inputs,
     )
 
 
