@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-security check format docs-check bench run clean
+.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -18,6 +18,9 @@ help:  ## this list
 setup:  ## make .venv, or bring it up to date; every target below does this first
 	@.ci/bootstrap
 
+setup-torch: setup  ## torch as well, without CUDA; the next change of uv.lock takes it out again
+	@.ci/torch
+
 demo: setup  ## the main job: launch, upload, request, approve, run, release
 	@$(BIN)/python examples/demo.py
 
@@ -29,6 +32,12 @@ test-fast: setup  ## unit and property tests and the architecture, no servers
 
 test-security: setup  ## what must fail, and does
 	$(BIN)/pytest -q $(PARALLEL) tests/security $(ARGS)
+
+test-gvisor: setup  ## the sandbox's tests at level gvisor, which take some twenty minutes; needs runsc
+	$(BIN)/pytest -q -m gvisor --timeout 600 tests/contracts/test_runner.py tests/security $(ARGS)
+
+coverage-fence: setup  ## branch coverage of src/syft/sandbox, in the processes behind the fence, too
+	@$(BIN)/python tests/support/fence_coverage.py $(ARGS)
 
 docs-check: setup  ## the documents against the source: modules, layers, error codes, commands, links
 	$(BIN)/pytest -q tests/docs $(ARGS)
@@ -46,7 +55,7 @@ format: setup  ## put imports and layout in order
 	$(BIN)/ruff format .
 
 bench: setup  ## the benchmarks, as JSON
-	@set -e; for file in $(wildcard benchmarks/bench_*.py); do $(BIN)/python $$file $(ARGS); done
+	@$(BIN)/python benchmarks/bench_datasite.py $(ARGS)
 
 run: setup  ## a server here, until Ctrl-C; ARGS="--help" lists its options
 	@$(BIN)/syft launch $(ARGS)

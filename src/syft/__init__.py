@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from syft import logger as logger
     from syft import orchestra as orchestra
     from syft.client.assets import ActionObject as ActionObject
     from syft.client.assets import Asset as Asset
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from syft.client.function import syft_function as syft_function
     from syft.client.function import syft_function_single_use as syft_function_single_use
     from syft.client.jobs import Job as Job
+    from syft.client.limits import Limits as Limits
     from syft.client.login import connect as connect
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
@@ -50,6 +52,19 @@ if TYPE_CHECKING:
     from syft.client.requests import Request as Request
     from syft.client.usercode import UserCode as UserCode
     from syft.client.users import UserView as UserView
+    from syft.core.common.serde.serialize import deserialize as deserialize
+    from syft.core.common.serde.serialize import serialize as serialize
+    from syft.core.io.address import Address as Address
+    from syft.core.io.location import SpecificLocation as SpecificLocation
+    from syft.core.node.common.service.repr_service import ReprMessage as ReprMessage
+    from syft.core.node.device import Device as Device
+    from syft.core.node.device import DeviceClient as DeviceClient
+    from syft.core.node.domain import Domain as Domain
+    from syft.core.node.domain import DomainClient as DomainClient
+    from syft.core.node.network import Network as Network
+    from syft.core.node.network import NetworkClient as NetworkClient
+    from syft.core.node.vm import VirtualMachine as VirtualMachine
+    from syft.core.node.vm import VirtualMachineClient as VirtualMachineClient
     from syft.errors import AuthorizationException as AuthorizationException
     from syft.errors import SyftException as SyftException
     from syft.model.uid import UID as UID
@@ -57,6 +72,20 @@ if TYPE_CHECKING:
 
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
+    "logger": ("syft.logger", ""),
+    "serialize": ("syft.core.common.serde.serialize", "serialize"),
+    "deserialize": ("syft.core.common.serde.serialize", "deserialize"),
+    "Address": ("syft.core.io.address", "Address"),
+    "Device": ("syft.core.node.device", "Device"),
+    "DeviceClient": ("syft.core.node.device", "DeviceClient"),
+    "Domain": ("syft.core.node.domain", "Domain"),
+    "DomainClient": ("syft.core.node.domain", "DomainClient"),
+    "Network": ("syft.core.node.network", "Network"),
+    "NetworkClient": ("syft.core.node.network", "NetworkClient"),
+    "ReprMessage": ("syft.core.node.common.service.repr_service", "ReprMessage"),
+    "SpecificLocation": ("syft.core.io.location", "SpecificLocation"),
+    "VirtualMachine": ("syft.core.node.vm", "VirtualMachine"),
+    "VirtualMachineClient": ("syft.core.node.vm", "VirtualMachineClient"),
     "__version__": ("syft.version", "VERSION"),
     "orchestra": ("syft.orchestra", ""),
     "ActionObject": ("syft.client.assets", "ActionObject"),
@@ -70,6 +99,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "syft_function": ("syft.client.function", "syft_function"),
     "syft_function_single_use": ("syft.client.function", "syft_function_single_use"),
     "Job": ("syft.client.jobs", "Job"),
+    "Limits": ("syft.client.limits", "Limits"),
     "connect": ("syft.client.login", "connect"),
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),

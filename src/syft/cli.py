@@ -19,10 +19,11 @@ from syft.model.event import ChainedEvent
 from syft.model.identity import KEY_BYTES
 from syft.node.node import Node
 from syft.sandbox.levels import PROMISES
-from syft.sandbox.report import as_text, examine
+from syft.sandbox.report import as_text, examine, missing
 from syft.sandbox.runner import EmbeddedRunner
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
+from syft.server.stopping import ended_on_request, leave_first_place
 from syft.store.chain import ChainHead, check_chain
 from syft.store.sql import SqlReader, reading_file
 from syft.version import VERSION
@@ -44,7 +45,9 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option("--port", default=8080, show_default=True, help="To listen on; 0 for any free one.")
 @click.option("--reset/--no-reset", default=False, show_default=True, help="Throw away what the node had.")
-@click.option("--server-type", default="datasite", show_default=True, help="What kind of node it is.")
+@click.option(
+    "--server-type", default="datasite", show_default=True, help="datasite, or gateway: a network's."
+)
 @click.option(
     "--side", default="high", show_default=True, help="high: has private data; low: has only mocks."
 )
@@ -71,10 +74,12 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
         threading.Thread(target=tell_isolation, args=(node,), daemon=True).start()
 
     try:
-        settings = Settings.from_env(os.environ)
-        configure(settings.log_level)
-        node = open_node(settings, name, reset=reset, kind=server_type, side_type=side)
-        serve(node, host=host, port=port, on_ready=ready, lifeline=0 if notify else None)
+        with ended_on_request():
+            leave_first_place()
+            settings = Settings.from_env(os.environ)
+            configure(settings.log_level)
+            node = open_node(settings, name, reset=reset, kind=server_type, side_type=side)
+            serve(node, host=host, port=port, on_ready=ready, lifeline=0 if notify else None)
     except SyftException as error:
         if notify:
             sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
@@ -170,6 +175,12 @@ def doctor(level: str, as_json: bool) -> None:
         try:
             runner.wait()
             examined = examine(runner)
+        except SyftException:
+            # The error says what to do, but for what is too long for one.
+            _, profile = missing(runner.passed_over)
+            if profile and not as_json:
+                click.echo(profile)
+            raise
         finally:
             runner.close()
     except SyftException as error:
@@ -180,6 +191,9 @@ def doctor(level: str, as_json: bool) -> None:
 
 def tell_isolation(node: Node) -> None:
     """Say behind which fence submitted code runs here, or why it does not run."""
+    if not node.runs_code:
+        click.echo("This is a gateway: it keeps no data and runs no code.")
+        return
     try:
         level = node.isolation()
     except SyftException as error:

@@ -13,9 +13,11 @@ from syft.errors import InvalidInput
 
 DEFAULT_EMAIL = "info@openmined.org"
 # As in `sandbox.levels`, which is above this module.
-ISOLATION_LEVELS = ("namespaces", "landlock", "process")
+ISOLATION_LEVELS = ("gvisor", "namespaces", "landlock", "process")
 # Everybody knows it: a node accepts it from its own machine only, and says so.
 DEFAULT_PASSWORD = "changethis"  # noqa: S105
+# What one job may use; these have JOB in their names outside.
+_OF_A_JOB: Final = ("memory_mb", "cpu_s", "wall_s", "scratch_mb", "output_kb", "threads")
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -31,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         memory_mb: what one job may use beyond its inputs, in MiB (`SYFT_JOB_MEMORY_MB`).
         cpu_s: processor seconds of one job (`SYFT_JOB_CPU_S`).
         wall_s: seconds one job may take (`SYFT_JOB_WALL_S`).
+        scratch_mb: files one job may have in its scratch directory, in MiB (`SYFT_JOB_SCRATCH_MB`).
+        output_kb: the encoded result of one job, in KiB (`SYFT_JOB_OUTPUT_KB`).
+        threads: of one job beside the first (`SYFT_JOB_THREADS`). These six are what a job may use where neither
+            its worker pool nor its approval says otherwise.
         isolation: level of the fence around submitted code: "auto" takes the strongest that proves itself, a name
             takes that and no other; only "process" here lets code run without a fence (`SYFT_ISOLATION`).
         isolation_min: with "auto", the weakest level at which code is run (`SYFT_ISOLATION_MIN`).
@@ -46,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int = 4096
     cpu_s: float = 300.0
     wall_s: float = 600.0
+    scratch_mb: int = 256
+    output_kb: int = 1 << 20
+    threads: int = 64
     isolation: str = "auto"
     isolation_min: str = "landlock"
     durability: str = "full"
@@ -64,7 +73,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             InvalidInput: a value that cannot be read as what it should be; the text names the variable.
         """
         names = {field: "SYFT_" + field.upper() for field in cls.__struct_fields__}
-        names.update(memory_mb="SYFT_JOB_MEMORY_MB", cpu_s="SYFT_JOB_CPU_S", wall_s="SYFT_JOB_WALL_S")
+        names.update({field: "SYFT_JOB_" + field.upper() for field in _OF_A_JOB})
         given: dict[str, object] = {"home": _default_home(environ)}
         given.update({field: environ[name] for field, name in names.items() if environ.get(name)})
         given["home"] = Path(str(given["home"])).expanduser().absolute()
@@ -87,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if level is not None and level not in (*also, *ISOLATION_LEVELS):
                 allowed = ", ".join((*also, *ISOLATION_LEVELS))
                 raise InvalidInput(f"{names[field]} must be one of {allowed}, not '{level}'.")
-        for field in ("workers", "memory_mb", "cpu_s", "wall_s", "session_hours"):
+        for field in ("workers", "session_hours", *_OF_A_JOB):
             value = given.get(field, 1)
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InvalidInput(f"{names[field]} must be a number above 0.")

@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from syft.errors import InvalidInput, InvalidState, NotFound
-from syft.sandbox.levels import LEVELS
+from syft.sandbox.levels import GVISOR, LEVELS
 from syft.sandbox.runner import (
     EmbeddedRunner,
     Execution,
@@ -42,11 +42,14 @@ def embedded(level: str) -> Callable[[], Runner]:
 
 
 MAKERS: dict[str, Callable[[], Runner]] = {level: embedded(level) for level in LEVELS}
-# Processes that stand while no run goes on.
-STANDING = {"namespaces": 2, "landlock": 1, "process": 1}
+# A run takes seconds at `gvisor`: `make test-gvisor` has it.
+ALL = [pytest.param(level, marks=[pytest.mark.gvisor] if level == GVISOR else []) for level in MAKERS]
+# Processes that stand while no run goes on. At `gvisor`: the warden, and the container that waits for a run, which
+# is of the runtime, its server of files, its kernel, and two of the latter's that play the machine.
+STANDING = {"gvisor": 6, "namespaces": 2, "landlock": 1, "process": 1}
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=ALL)
 def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     made = MAKERS[request.param]()
     skip_unless_available(made)
@@ -54,7 +57,7 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     made.close()
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=ALL)
 def own_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """A runner that the test may break."""
     probe = MAKERS[request.param]()
@@ -374,7 +377,7 @@ def test_printed_text_is_kept_by_stream(runner: Runner) -> None:
 
 
 def test_printed_text_over_the_limit_is_cut_with_a_note(runner: Runner) -> None:
-    outcome = run(runner, "def f(): print('x' * 10_000_000)", limits=Limits(output_bytes=1024))
+    outcome = run(runner, "def f(): print('x' * 10_000_000)", limits=Limits(printed_bytes=1024))
     assert outcome.status is Status.FINISHED
     assert outcome.stdout.startswith("x" * 1024 + "\n[cut: 1 KiB of ")
     assert len(outcome.stdout) < 1200
@@ -441,7 +444,7 @@ def test_closing_the_standard_streams_is_nobodys_problem(runner: Runner) -> None
             "scratch space limit 1 MiB exceeded",
         ),
         ("x = [open('/dev/null') for _ in range(1000)]", Limits(), "limit of 256 open files exceeded"),
-        ("return bytes(2 << 20)", Limits(result_bytes=MIB), "result limit 1 MiB exceeded"),
+        ("return bytes(2 << 20)", Limits(output_bytes=MIB), "output limit 1 MiB exceeded"),
         (
             "import threading, time\n    for _ in range(100_000):"
             " threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
@@ -451,11 +454,10 @@ def test_closing_the_standard_streams_is_nobodys_problem(runner: Runner) -> None
     ],
 )
 def test_each_limit_has_one_clear_error(runner: Runner, body: str, limits: Limits, reason: str) -> None:
-    begun = time.monotonic()
     outcome = run(runner, f"def f():\n    {body}", limits=limits)
     assert outcome.status is Status.KILLED, outcome
     assert reason in outcome.reason
-    assert time.monotonic() - begun < 20
+    assert outcome.usage.wall_s < 20
 
 
 def test_ignoring_every_signal_does_not_outlive_the_wall_clock(runner: Runner) -> None:
@@ -538,7 +540,7 @@ def test_what_is_killed_before_it_begins_never_begins(own_runner: Runner, tmp_pa
     with ThreadPoolExecutor() as pool:
         future = pool.submit(own_runner.run, work, result=io.BytesIO())
         assert wait_until(lambda: own_runner.kill(work.uid, "never mind"))
-        outcome = future.result(20)
+        outcome = future.result(120)
     assert (outcome.status, outcome.reason) == (Status.KILLED, "never mind")
     assert not (tmp_path / "mark").exists()
 
@@ -721,8 +723,10 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = descendants()
     assert value_of(own_runner, "def f(): return 1") == 1
-    assert wait_until(lambda: len(descendants() - before) == STANDING[own_runner.level])
+    assert wait_until(lambda: len(descendants() - before) == STANDING[own_runner.level], 30)
     standing = descendants() - before
+    # At `gvisor` another container waits after each run; elsewhere the same parent does.
+    renewed = own_runner.level == GVISOR
     descriptors = len(os.listdir("/proc/self/fd"))
     sources = [
         "def f(): return 1",
@@ -736,10 +740,13 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
         limits = Limits(wall_s=1.0)
         for source in sources * 4:
             pool.submit(run, own_runner, source, limits=limits)
-    assert wait_until(lambda: descendants() - before == standing)
+    if renewed:
+        assert wait_until(lambda: len(descendants() - before) == len(standing), 60)
+    else:
+        assert wait_until(lambda: descendants() - before == standing)
     assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
     directory = next(tmp_path.iterdir())
-    assert wait_until(lambda: not list(directory.iterdir()))
+    assert wait_until(lambda: len(list(directory.iterdir())) == (2 if renewed else 0))
     own_runner.close()
     assert descendants() <= before
     assert not list(tmp_path.iterdir())
@@ -763,17 +770,17 @@ def test_a_dead_parent_loses_its_runs_and_the_next_run_has_another(own_runner: R
     assert value_of(runner, "def f(): return 1") == 1
     (zygote,) = zygotes() - before
     standing = STANDING[runner.level] - 1
-    assert wait_until(lambda: len(below(zygote)) == standing)
+    assert wait_until(lambda: len(below(zygote)) == standing, 30)
     with ThreadPoolExecutor() as pool:
         work = execution("def f():\n    import time; time.sleep(60)")
         future = pool.submit(runner.run, work, result=io.BytesIO())
-        assert wait_until(lambda: len(below(zygote)) == standing + 1)
-        job = below(zygote)[-1]
+        assert wait_until(lambda: len(below(zygote)) > standing)
+        children = below(zygote)
         os.kill(zygote, signal.SIGKILL)
         outcome = future.result(10)
     assert outcome.status is Status.LOST
     assert "parent" in outcome.reason
-    assert wait_until(lambda: not alive(job))
+    assert wait_until(lambda: not any(map(alive, children)))
     assert value_of(runner, "def f(): return 2") == 2
     assert runner.level == outcome.level or not outcome.level
 

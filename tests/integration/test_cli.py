@@ -186,6 +186,19 @@ def test_the_operator_is_told_the_login_that_is_set(home: Path) -> None:
     assert 'email="boss@example.org", password="changethis"' in lines[1]
 
 
+def test_sigterm_ends_it_in_order(home: Path) -> None:
+    command = [sys.executable, "-m", "syft.cli", "launch", "--name", "site", "--port", "0"]
+    environ = {"SYFT_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert (home / "site" / "node.db-wal").exists()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not (home / "site" / "node.db-wal").exists(), "the database was not closed"
+
+
 def test_a_setting_that_is_none_is_one_line(home: Path) -> None:
     done = run("launch", SYFT_HOME=str(home), SYFT_LOG_LEVEL="verbose")
     assert done.exit_code == 1

@@ -139,3 +139,19 @@ def test_what_cannot_travel_is_named_with_what_can(scientist: sy.Client) -> None
     scientist.code.submit(figure)
     with pytest.raises(sy.SyftException, match=r"[Ff]igure.*BytesIO"):
         scientist.code.figure(value=1)
+
+
+def test_what_a_function_imports_is_there_when_it_begins(scientist: sy.Client) -> None:
+    pytest.importorskip("sklearn")
+
+    @sy.syft_function()
+    def ahead(value):
+        import sys
+
+        there = "sklearn" in sys.modules
+        import sklearn
+
+        return there and sklearn.__version__ != ""
+
+    scientist.code.submit(ahead)
+    assert scientist.code.ahead(value=1).get() is True

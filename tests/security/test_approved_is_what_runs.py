@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,14 @@ from syft.model.code import (
     Parameter,
 )
 from syft.model.job import Job, JobState, Release, StoredArgument
+from syft.model.limits import JobLimits
 from syft.model.message import Done
 from syft.model.messages import codes, datasets, jobs, requests, users
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectRecord, ValueRef
 from syft.model.permission import Role
+from syft.model.pool import Pool
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.wire.codec import decode, encode
@@ -96,12 +99,20 @@ def test_what_was_approved_runs(site: Cast) -> None:
     assert site.scientist.read(job.result_uid) == 7
 
 
+@pytest.fixture(scope="module", autouse=True)
+def another_pool(site: Cast) -> None:
+    """A second pool: code that is moved to it is refused because it was moved, not because there is none."""
+    with tampering(site.store) as tx:
+        tx.add(Pool(uid=UID(), name="another-pool", created_at=datetime.now(UTC)))
+
+
 CODE_CHANGES: dict[str, Callable[[CodeSubmission], dict[str, Any]]] = {
     "source": lambda code: {"source": code.source + "# one more line\n"},
     "output policy": lambda code: {"output_policy": OutputPolicy(limit=1000)},
     "input policy": lambda code: {"input_policy": msgspec.structs.replace(code.input_policy, kind="mixed")},
     "sharing": lambda code: {"share_results_with_owners": True},
     "pool": lambda code: {"pool": "another-pool"},
+    "limits": lambda code: {"limits": JobLimits(memory_bytes=1 << 30)},
 }
 
 
@@ -118,6 +129,31 @@ def test_changed_code_under_its_old_digest_is_refused(site: Cast, what: str) -> 
     """THREATS 1.1: code bytes or policies differ, and the stored digest is still the approved one."""
     request, data = approved(site)
     change_code(site, request.code.uid, with_digest=False, **CODE_CHANGES[what](request.code.submission))
+    check_refused(site, request, data)
+
+
+@pytest.mark.parametrize(
+    "changed", [JobLimits(wall_s=599), JobLimits(memory_bytes=8 << 30), JobLimits(threads=63)], ids=repr
+)
+def test_other_limits_than_approved_are_refused(site: Cast, changed: JobLimits) -> None:
+    """THREATS 1.1: the approval is void if what a run may use was changed after it; back as it was, it runs."""
+    request, data = approved(site)
+    with tampering(site.store) as tx:
+        kept = tx.get(Request, request.uid)
+        limits = msgspec.structs.replace(kept.limits, **changed.said)
+        assert limits != kept.limits
+        tx.replace(msgspec.structs.replace(kept, limits=limits))
+    check_refused(site, request, data)
+    with tampering(site.store) as tx:
+        tx.replace(msgspec.structs.replace(tx.get(Request, request.uid), limits=kept.limits))
+    assert call(site, request, data).state is JobState.RELEASED
+
+
+def test_limits_taken_out_of_an_approval_are_refused(site: Cast) -> None:
+    """THREATS 1.1: an approval without figures would mean whatever its pool gives."""
+    request, data = approved(site)
+    with tampering(site.store) as tx:
+        tx.replace(msgspec.structs.replace(tx.get(Request, request.uid), limits=JobLimits()))
     check_refused(site, request, data)
 
 

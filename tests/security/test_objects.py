@@ -550,7 +550,7 @@ def test_a_restart_sweeps(tmp_path: Path, clock: Clock) -> None:
     with opened(tmp_path, clock=clock) as node:
         uid = put(cast_on(node, tmp_path).scientist, findable=False, leased=True)
     clock.forward(LEASE)
-    with opened(tmp_path, clock=clock) as node, node._store.reading() as reader:
+    with opened(tmp_path, clock=clock) as node, node.open().store.reading() as reader:
         assert reader.find(ObjectRecord, uid=uid) is None
 
 

@@ -26,7 +26,18 @@ from support.sites import (
 from syft.model.code import Parameter
 from syft.model.job import JobState
 from syft.model.message import Message
-from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.model.messages import (
+    codes,
+    datasets,
+    events,
+    jobs,
+    objects,
+    pools,
+    requests,
+    session,
+    settings,
+    users,
+)
 from syft.model.object import Face
 from syft.model.uid import UID
 
@@ -87,6 +98,7 @@ def every_question(uids: list[UID]) -> list[Message]:
         users.GetAccount(),
         users.ListUsers(),
         settings.GetSettings(),
+        pools.ListPools(),
         events.ListEvents(),
         datasets.ListDatasets(),
         codes.ListCodes(),

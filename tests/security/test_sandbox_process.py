@@ -252,6 +252,18 @@ def test_no_process_stays_behind(runner: EmbeddedRunner, tmp_path: Path) -> None
     nothing_is_left_but(before)
 
 
+def test_a_copy_that_the_code_makes_of_itself_gives_no_answer(runner: EmbeddedRunner) -> None:
+    source = """
+        import os
+        def f():
+            copy = os.fork()
+            if copy == 0:
+                return 2
+            return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]), 1
+    """
+    assert inside(runner, source) == (0, 1)
+
+
 def test_a_chain_of_forks_comes_to_an_end(runner: EmbeddedRunner) -> None:
     source = """
         import os, time
@@ -326,7 +338,7 @@ def test_a_forged_result_is_no_more_than_the_runs_own_claim(runner: EmbeddedRunn
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ('{"type": "Result", "size": 1 << 60, "type_name": "str", "shape": []}', "result limit"),
+        ('{"type": "Result", "size": 1 << 60, "type_name": "str", "shape": []}', "output limit"),
         ('{"type": "Launch", "call": 1, "name": "x", "sizes": {"x": 1 << 60}}', "channel"),
         ('{"type": "Launch", "call": -1, "name": "x", "sizes": {}}', "channel"),
         ('{"type": "Progress", "current": -1, "total": None}', "channel"),

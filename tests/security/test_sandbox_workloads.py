@@ -11,19 +11,24 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from syft.errors import InvalidState
-from syft.sandbox.levels import LEVELS, NAMESPACES
+from syft.sandbox.levels import GVISOR, LEVELS, NAMESPACES, PROCESS
+from syft.sandbox.profiles import BASE, LEARN, TORCH, profile_for
 from syft.sandbox.runner import EmbeddedRunner, Execution, Limits, Outcome, Status
 from syft.wire import codec
 
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module", params=LEVELS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(level, marks=[pytest.mark.gvisor] if level == GVISOR else []) for level in LEVELS],
+)
 def runner(request: pytest.FixtureRequest) -> Iterator[EmbeddedRunner]:
     made = EmbeddedRunner(level=request.param)
     try:
@@ -35,11 +40,21 @@ def runner(request: pytest.FixtureRequest) -> Iterator[EmbeddedRunner]:
     made.close()
 
 
+def need(module: str) -> Any:
+    """The module, or a skipped test."""
+    how = "make setup-torch" if module == "torch" else "make setup"
+    return pytest.importorskip(module, reason=f"{module} is not installed: {how}")
+
+
 def run(runner: EmbeddedRunner, body: str, limits: Limits | None = None) -> tuple[Outcome, object]:
     source = "def f():\n" + textwrap.indent(textwrap.dedent(body).strip("\n"), "    ")
     result = io.BytesIO()
     work = Execution(
-        uid=uuid.uuid4().hex, source=source, entry="f", limits=limits or Limits(memory_bytes=2048 * MIB)
+        uid=uuid.uuid4().hex,
+        source=source,
+        entry="f",
+        limits=limits or Limits(memory_bytes=512 * MIB),
+        profile=profile_for(source),
     )
     outcome = runner.run(work, result=result)
     value = codec.decode(result.getvalue()) if outcome.status is Status.FINISHED else None
@@ -118,14 +133,97 @@ WORK = {
         return bool(abs(smf.ols("y ~ x", frame).fit().params["x"] - 2) < 0.1)
         """,
     ),
-    "scikit-learn": (
+    "learning in threads": (
         ["sklearn"],
         """
         import numpy as np
         from sklearn.ensemble import RandomForestClassifier
-        from sklearn.model_selection import cross_val_score
+        from sklearn.model_selection import GridSearchCV, cross_val_score
         x = np.random.default_rng(1).normal(size=(200, 4)); y = x[:, 0] > 0
-        return bool(cross_val_score(RandomForestClassifier(20, n_jobs=2), x, y, n_jobs=2).mean() > 0.8)
+        search = GridSearchCV(RandomForestClassifier(10), {"max_depth": [2, 4]}, n_jobs=2).fit(x, y)
+        return bool(
+            search.best_score_ > 0.8
+            and cross_val_score(RandomForestClassifier(20, n_jobs=2), x, y, n_jobs=2).mean() > 0.8
+        )
+        """,
+    ),
+    "learning with OpenMP": (
+        ["sklearn"],
+        """
+        import numpy as np
+        from sklearn.cluster import KMeans
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from threadpoolctl import threadpool_limits
+        x = np.random.default_rng(1).normal(size=(600, 4)); y = x[:, 0] > 0
+        with threadpool_limits(2):
+            forest = HistGradientBoostingClassifier(max_iter=10).fit(x, y)
+            groups = KMeans(3, n_init=2, random_state=1).fit(x)
+        return bool(forest.score(x, y) > 0.9 and len(set(groups.labels_)) == 3)
+        """,
+    ),
+    "learning in a pipeline": (
+        ["sklearn"],
+        """
+        import pandas as pd
+        from sklearn.compose import make_column_transformer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import roc_auc_score
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        frame = pd.DataFrame({"age": range(100), "sex": ["f", "m"] * 50, "ill": [i > 40 for i in range(100)]})
+        columns = make_column_transformer((StandardScaler(), ["age"]), (OneHotEncoder(), ["sex"]))
+        model = make_pipeline(columns, LogisticRegression()).fit(frame[["age", "sex"]], frame.ill)
+        return bool(roc_auc_score(frame.ill, model.predict_proba(frame[["age", "sex"]])[:, 1]) > 0.9)
+        """,
+    ),
+    "joblib": (
+        ["joblib"],
+        """
+        from joblib import Parallel, delayed
+        return Parallel(n_jobs=2)(delayed(pow)(i, 2) for i in range(5)) == [0, 1, 4, 9, 16]
+        """,
+    ),
+    "training a network": (
+        ["torch"],
+        """
+        import copy, io, os, torch
+        from torch.utils.data import DataLoader, TensorDataset
+        torch.manual_seed(1)
+        torch.set_num_threads(2)
+        x = torch.randn(512, 4); y = x @ torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+        model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+        losses = []
+        for _ in range(8):
+            for some, expected in DataLoader(TensorDataset(x, y), batch_size=64, shuffle=True):
+                optimizer.zero_grad()
+                loss = torch.nn.functional.mse_loss(model(some), expected)
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+        buffer = io.BytesIO(); torch.save(model.state_dict(), buffer); buffer.seek(0)
+        other = copy.deepcopy(model)
+        torch.nn.init.zeros_(other[0].weight)
+        other.load_state_dict(torch.load(buffer, weights_only=True))
+        torch.save(model.state_dict(), "model.pt"); torch.load("model.pt", weights_only=True)
+        large = torch.randn(600, 600) @ torch.randn(600, 600)
+        return bool(
+            losses[-1] < losses[0] / 4 and torch.equal(other(x), model(x)) and large.isfinite().all()
+            and torch.get_num_threads() == 2 and len(os.listdir("/proc/self/task")) >= 2
+        )
+        """,
+    ),
+    "pictures with convolutions": (
+        ["torch"],
+        """
+        import numpy as np, torch
+        from torch import nn
+        net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(2))
+        images = torch.from_numpy(np.random.default_rng(1).normal(size=(16, 1, 12, 12)).astype("float32"))
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9) if net(images) is not None else None
+        nn.functional.cross_entropy(net(images), torch.arange(16) % 2).backward(); optimizer.step()
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1); scheduler.step()
+        with torch.no_grad(): return tuple(net.eval()(images).shape) == (16, 2)
         """,
     ),
     "a database": (
@@ -203,10 +301,98 @@ WORK = {
 def test_honest_work_works(runner: EmbeddedRunner, name: str) -> None:
     needed, body = WORK[name]
     for module in needed:
-        pytest.importorskip(module)
+        need(module)
     outcome, value = run(runner, body)
     assert outcome.status is Status.FINISHED, outcome
     assert value
+
+
+def test_what_was_imported_ahead_is_there(runner: EmbeddedRunner) -> None:
+    for module, profile in (("numpy", BASE), ("sklearn", LEARN), ("torch", TORCH)):
+        need(module)
+        body = f"import sys\nthere = '{module}' in sys.modules\nimport {module}\nreturn there"
+        assert run(runner, body)[1] is True
+        assert profile in runner.standing
+
+
+def test_a_picture_is_returned(runner: EmbeddedRunner) -> None:
+    need("matplotlib")
+    _, value = run(
+        runner,
+        """
+        import io
+        import matplotlib.pyplot as plt
+        pictures = []
+        for kind in ("png", "svg", "pdf"):
+            buffer = io.BytesIO()
+            plt.figure(); plt.plot([1, 2, 3]); plt.savefig(buffer, format=kind)
+            pictures.append(buffer)
+        return [pictures[0].getvalue(), pictures[1], pictures[2]]
+        """,
+    )
+    assert isinstance(value, list)
+    png, svg, pdf = value
+    assert png.startswith(b"\x89PNG\r\n")
+    assert b"<svg" in svg.getvalue()
+    assert pdf.getvalue().startswith(b"%PDF-")
+
+
+def test_what_a_network_has_learnt_is_returned(runner: EmbeddedRunner) -> None:
+    torch = need("torch")
+    outcome, _ = run(runner, "import torch\nreturn torch.ones(2)")
+    assert outcome.status is Status.FAILED
+    assert "use .numpy() of it" in outcome.error_text
+    _, value = run(
+        runner,
+        """
+        import io, torch
+        model = torch.nn.Linear(3, 2)
+        buffer = io.BytesIO(); torch.save(model.state_dict(), buffer)
+        return {name: weights.numpy() for name, weights in model.state_dict().items()}, buffer
+        """,
+    )
+    assert isinstance(value, tuple)
+    weights, buffer = value
+    loaded = torch.load(buffer, weights_only=True)
+    for name in ("weight", "bias"):
+        assert torch.equal(loaded[name], torch.from_numpy(weights[name].copy()))
+
+
+def test_runs_with_torch_draw_different_random_numbers(runner: EmbeddedRunner) -> None:
+    need("torch")
+    draws = [run(runner, "import torch\nreturn torch.rand(1).item()")[1] for _ in range(3)]
+    assert len(set(draws)) == 3
+
+
+PROCESSES = {
+    "Pool": ([], "import multiprocessing\nwith multiprocessing.Pool(2) as pool: return pool.map(abs, [-1])"),
+    "ProcessPoolExecutor": (
+        [],
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "with ProcessPoolExecutor(2) as pool: return list(pool.map(abs, [-1]))",
+    ),
+    "subprocess": ([], "import subprocess\nreturn [len(subprocess.check_output(['/bin/echo']))]"),
+    "DataLoader": (
+        ["torch"],
+        "from torch.utils.data import DataLoader\nimport torch\n"
+        "return [len(list(DataLoader(torch.arange(1), num_workers=1)))]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_who_starts_processes_is_told_what_to_do_instead(runner: EmbeddedRunner, name: str) -> None:
+    needed, body = PROCESSES[name]
+    for module in needed:
+        need(module)
+    outcome, value = run(runner, body)
+    if runner.level == PROCESS:
+        assert value == [1], outcome
+        return
+    assert outcome.status is Status.FAILED
+    assert outcome.reason.startswith("PermissionError on line ")
+    assert outcome.reason.endswith(": a run starts no processes; use threads, or workers=0")
+    assert "num_workers=0 for a DataLoader" in outcome.error_text + outcome.traceback
 
 
 MIXED = {
@@ -219,12 +405,12 @@ MIXED = {
     "import time; time.sleep(60)": (Status.KILLED, "wall-clock limit"),
     "open('x', 'wb').write(bytes(40 << 20))": (Status.KILLED, "scratch space limit"),
     "while True: print('x' * 1_000_000)": (Status.KILLED, "printed more"),
-    "return bytes(9 << 20)": (Status.KILLED, "result limit"),
+    "return bytes(9 << 20)": (Status.KILLED, "output limit"),
 }
 
 
 def test_three_hundred_mixed_runs_leave_nothing_behind(runner: EmbeddedRunner) -> None:
-    limits = Limits(memory_bytes=512 * MIB, scratch_bytes=32 * MIB, result_bytes=8 * MIB, wall_s=8.0)
+    limits = Limits(memory_bytes=512 * MIB, scratch_bytes=32 * MIB, output_bytes=8 * MIB, wall_s=8.0)
     short = Limits(memory_bytes=512 * MIB, wall_s=0.5)
     me = psutil.Process()
     standing, descriptors = len(me.children(recursive=True)), len(os.listdir("/proc/self/fd"))
@@ -240,7 +426,7 @@ def test_three_hundred_mixed_runs_leave_nothing_behind(runner: EmbeddedRunner) -
     with ThreadPoolExecutor(6) as pool:
         wrong = [text for text in pool.map(one, bodies) if text]
     assert wrong == []
-    deadline = time.time() + 20
+    deadline = time.time() + 60
     while len(me.children(recursive=True)) > standing or len(os.listdir("/proc/self/fd")) > descriptors:
         assert time.time() < deadline
         time.sleep(0.05)

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
+from support.neighbours import a_node, introduction
 from support.people import Person, new_value, on
 from support.sites import (
     PASSWORD,
@@ -28,14 +29,30 @@ from support.sites import (
     refused,
     upload,
 )
+from syft.model.limits import JobLimits
 from syft.model.message import Message
-from syft.model.messages import codes, datasets, events, jobs, objects, requests, session, settings, users
+from syft.model.messages import (
+    codes,
+    datasets,
+    events,
+    jobs,
+    network,
+    nodes,
+    objects,
+    pools,
+    requests,
+    session,
+    settings,
+    users,
+)
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
+from syft.model.pool import DEFAULT_POOL
 from syft.model.request import HandlerAction
 from syft.model.step import Of, Step
 from syft.model.uid import UID
 from syft.node.dispatch import table
+from syft.transport.ask import letter
 
 ROLES: Final = ("guest", "scientist", "owner", "admin")
 
@@ -67,6 +84,18 @@ class Row(NamedTuple):
 ROWS: Final = (
     #   message                   about      guest     scientist  owner      admin
     Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(nodes.ShowNode,           NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.Introduce,          NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RegisterChild,      NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.TakeAncestry,       NONE,      NO,       NO,        NO,        "ok"),      # and its parent's key
+    Row(nodes.KnowGateway,        NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RemovePeer,         OWN,       NO,       NO,        NO,        "ok"),      # one that is known
+    Row(nodes.RemovePeer,         OTHER,     NO,       NO,        NO,        ABSENT),
+    Row(nodes.Deliver,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(network.JoinNetwork,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
+    Row(network.AcceptMember,     OWN,       NO,       NO,        NO,        "invalid_state"),  # a datasite is
+    Row(network.AcceptMember,     OTHER,     NO,       NO,        NO,        "invalid_state"),  # no gateway
+    Row(network.ListMembers,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
     Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
     Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
     Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
@@ -83,6 +112,9 @@ ROWS: Final = (
 
     Row(settings.GetSettings,     NONE,      NO,       NO,        "ok",      "ok"),
     Row(settings.UpdateSettings,  NONE,      NO,       NO,        NO,        "ok"),
+    Row(pools.ListPools,          NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.GetPool,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(pools.SetPoolLimits,      NONE,      NO,       NO,        NO,        "ok"),
     Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
 
     Row(datasets.CreateDataset,   NONE,      NO,       NO,        "ok",      "ok"),
@@ -330,8 +362,32 @@ def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
     return requests.ApproveRequest(request.uid, request.code.digest)
 
 
+def a_removal(stage: Stage, whose: str, sender: Person) -> Message:
+    if whose == OTHER:
+        return nodes.RemovePeer(UID())
+    machine = a_node("vm")
+    stage.site.admin.say(nodes.RegisterChild(introduction(machine, sender.node)), nodes.Ancestry)
+    return nodes.RemovePeer(machine.info.uid)
+
+
 MAKERS: Final[dict[type[Message], Maker]] = {
     session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
+    nodes.ShowNode: lambda stage, whose, sender: nodes.ShowNode(),
+    nodes.Introduce: lambda stage, whose, sender: nodes.Introduce(a_node("gateway").info),
+    nodes.RegisterChild: lambda stage, whose, sender: nodes.RegisterChild(
+        introduction(a_node("vm"), sender.node)
+    ),
+    nodes.TakeAncestry: lambda stage, whose, sender: nodes.TakeAncestry(a_node("network").info),
+    nodes.KnowGateway: lambda stage, whose, sender: nodes.KnowGateway(a_node("gateway").info),
+    nodes.RemovePeer: a_removal,
+    nodes.Deliver: lambda stage, whose, sender: nodes.Deliver(
+        letter(sender.identity, sender.node, nodes.ShowNode(), hidden=True)[0]
+    ),
+    network.JoinNetwork: lambda stage, whose, sender: network.JoinNetwork(
+        introduction(a_node("datasite"), sender.node)
+    ),
+    network.AcceptMember: lambda stage, whose, sender: network.AcceptMember(UID()),
+    network.ListMembers: lambda stage, whose, sender: network.ListMembers(),
     session.LogIn: a_login,
     session.LogOut: lambda stage, whose, sender: session.LogOut(),
     users.Register: lambda stage, whose, sender: users.Register(
@@ -346,6 +402,11 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     users.DeleteUser: lambda stage, whose, sender: users.DeleteUser(stage.account(whose, sender)),
     settings.GetSettings: lambda stage, whose, sender: settings.GetSettings(),
     settings.UpdateSettings: lambda stage, whose, sender: settings.UpdateSettings(description="new"),
+    pools.ListPools: lambda stage, whose, sender: pools.ListPools(limit=5),
+    pools.GetPool: lambda stage, whose, sender: pools.GetPool(DEFAULT_POOL),
+    pools.SetPoolLimits: lambda stage, whose, sender: pools.SetPoolLimits(
+        DEFAULT_POOL, JobLimits(wall_s=600)
+    ),
     events.ListEvents: lambda stage, whose, sender: events.ListEvents(limit=5),
     datasets.CreateDataset: a_dataset,
     datasets.ListDatasets: lambda stage, whose, sender: datasets.ListDatasets(limit=5),

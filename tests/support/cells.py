@@ -26,6 +26,8 @@ class Notebook:
         self.namespace: dict[str, Any] = {"__name__": "__notebook__"}
         self.cells: dict[str, Cell] = {}
         self._sources: dict[str, str] = {}
+        # One for all cells, as in a notebook: what a cell hands out (to a logger, say) the next still writes to.
+        self._screen = io.StringIO()
         for part in path.read_text().split("# %% ")[1:]:
             name, _, source = part.partition("\n")
             assert name not in self._sources, f"two cells are named {name}"
@@ -42,10 +44,10 @@ class Notebook:
         linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         tree = ast.parse(source)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        printed, value = io.StringIO(), None
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        before, value = self._screen.tell(), None
+        with contextlib.redirect_stdout(self._screen), contextlib.redirect_stderr(self._screen):
             exec(compile(tree, filename, "exec"), self.namespace)
             if isinstance(last, ast.Expr):
                 value = eval(compile(ast.Expression(last.value), filename, "eval"), self.namespace)
-        self.cells[name] = Cell(printed.getvalue(), value)
+        self.cells[name] = Cell(self._screen.getvalue()[before:], value)
         return self.cells[name]

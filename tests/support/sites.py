@@ -92,7 +92,7 @@ class Cast:
     @property
     def site(self) -> Site:
         """What the node's handlers work with: for tampering with it."""
-        return self.node._site
+        return self.node.open()
 
     @property
     def store(self) -> Store:

@@ -30,6 +30,9 @@ def test_numbers_are_read_as_numbers() -> None:
         ("SYFT_JOB_CPU_S", "nan"),
         ("SYFT_JOB_WALL_S", "inf"),
         ("SYFT_LOG_LEVEL", "verbose"),
+        ("SYFT_JOB_SCRATCH_MB", "some"),
+        ("SYFT_JOB_OUTPUT_KB", "0"),
+        ("SYFT_JOB_THREADS", "-3"),
     ],
 )
 def test_nonsense_names_its_variable(name: str, value: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from syft.model.peer import Relation
 from syft.model.permission import Capability, Role
 
 _GUEST: Final = frozenset(
@@ -13,16 +14,17 @@ _GUEST: Final = frozenset(
         Capability.REGISTER,
         Capability.BROWSE_DATASETS,
         Capability.READ_VALUES,
+        Capability.JOIN_NETWORK,
     }
 )
-_DATA_SCIENTIST: Final = (
-    _GUEST
-    | {Capability.USE_ACCOUNT, Capability.SUBMIT_CODE, Capability.RUN_CODE}
-    | {
-        Capability.KEEP_OBJECTS,
-        Capability.ANSWER_REQUESTS,
-    }
-)
+_DATA_SCIENTIST: Final = _GUEST | {
+    Capability.USE_ACCOUNT,
+    Capability.SUBMIT_CODE,
+    Capability.RUN_CODE,
+    Capability.VIEW_POOLS,
+    Capability.KEEP_OBJECTS,
+    Capability.ANSWER_REQUESTS,
+}
 _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.UPLOAD_DATA,
     Capability.DECIDE_REQUESTS,
@@ -30,7 +32,14 @@ _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.MANAGE_USERS,
     Capability.VIEW_SETTINGS,
 }
-_ADMIN: Final = _DATA_OWNER | {Capability.CHANGE_SETTINGS, Capability.READ_EVENTS, Capability.ADMINISTER}
+_ADMIN: Final = _DATA_OWNER | {
+    Capability.CHANGE_SETTINGS,
+    Capability.READ_EVENTS,
+    Capability.MANAGE_POOLS,
+    Capability.ADMINISTER,
+    Capability.TAKE_ANCESTRY,
+    Capability.MANAGE_PEERS,
+}
 
 CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
     Role.NONE: frozenset(),
@@ -42,3 +51,11 @@ CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
 
 # What a guest may still do where the administrator does not let guests look around.
 WITHOUT_GUEST_SESSIONS: Final = frozenset({Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER})
+
+# What the key of another node may do here, by what that node is to this one; it is no guest, and has no account.
+PEER_CAPABILITIES: Final[dict[Relation, frozenset[Capability]]] = {
+    Relation.PARENT: frozenset({Capability.LOOK_AROUND, Capability.TAKE_ANCESTRY}),
+    Relation.CHILD: frozenset({Capability.LOOK_AROUND}),
+    Relation.MEMBER: frozenset({Capability.LOOK_AROUND}),
+    Relation.GATEWAY: frozenset({Capability.LOOK_AROUND}),
+}

@@ -6,8 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+import msgspec
+
 from syft.client import trial
 from syft.client.datasets import AssetView, DatasetView
+from syft.client.limits import Amount, Limits, as_limits
 from syft.client.pointer import Pointer
 from syft.client.policies import (
     ExactMatch,
@@ -21,10 +24,10 @@ from syft.client.present import Card, Code, Shown, SyftWarning, say
 from syft.code import CapturedFunction, Kind, capture
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission, Constant, InputPolicy
+from syft.model.limits import JobLimits, limits_text
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 from syft.wire import codec
-
-DEFAULT_POOL = "default-pool"
 
 
 class SyftFunction(Shown):
@@ -37,6 +40,7 @@ class SyftFunction(Shown):
         share_results_with_owners: whether the owners of its inputs may read its results.
         pool: where it wants to run.
         name: another name for it.
+        limits: what a run of it is to be allowed to use; the pool's where nothing is said.
     Raises:
         InvalidCode: it cannot be sent; says why and what to do.
         InvalidInput: its policy speaks of inputs it does not have.
@@ -53,9 +57,11 @@ class SyftFunction(Shown):
         share_results_with_owners: bool = False,
         pool: str | None = None,
         name: str | None = None,
+        limits: Limits | Mapping[str, Amount] | None = None,
     ) -> None:
         self.captured: CapturedFunction = capture(function, name=name)
         self.local_function = function
+        asked = as_limits(limits)
         policy, renamed = _fit(as_input_policy(input_policy), self.captured)
         self.submission = CodeSubmission(
             name=self.captured.name,
@@ -68,6 +74,7 @@ class SyftFunction(Shown):
             nested=tuple(self.captured.nested),
             pool=pool or DEFAULT_POOL,
             share_results_with_owners=share_results_with_owners,
+            limits=asked if asked.said else msgspec.UNSET,
         )
         self.__doc__ = function.__doc__
         self.__name__ = self.captured.name
@@ -79,6 +86,11 @@ class SyftFunction(Shown):
         return self.submission.name
 
     func_name = name
+
+    @property
+    def limits(self) -> JobLimits:
+        """What it asks that a run of it may use; holds for a try here, too."""
+        return self.submission.asked
 
     @property
     def code(self) -> str:
@@ -132,6 +144,8 @@ class SyftFunction(Shown):
             ("Input policy", input_text(submission.input_policy)),
             ("Output policy", output_text(submission.output_policy)),
         ]
+        if submission.asked.said:
+            facts.append(("Asks for", limits_text(submission.asked)))
         if submission.nested:
             facts.append(("Launches", ", ".join(submission.nested)))
         return Card(f"Syft function {submission.name}", facts, [("", Code(submission.source))])
@@ -146,6 +160,7 @@ def syft_function(
     share_results_with_owners: bool = False,
     worker_pool_name: str | None = None,
     name: str | None = None,
+    limits: Limits | Mapping[str, Amount] | None = None,
 ) -> Any:
     """Turn the function below it into a Syft function.
 
@@ -153,8 +168,9 @@ def syft_function(
         input_policy: what it may be run on; nothing when left out.
         output_policy: how many results may leave; one when left out.
         share_results_with_owners: whether the owners of its inputs may read its results.
-        worker_pool_name: where it wants to run; noted, and shown to the reviewer. There is one pool.
+        worker_pool_name: where it is to run: one of `client.worker_pools`.
         name: another name for it.
+        limits: what a run of it is to be allowed to use: `sy.Limits(memory="2 GiB", wall="10 min")`.
     Returns:
         A decorator that gives a `SyftFunction`.
     """
@@ -169,6 +185,7 @@ def syft_function(
             share_results_with_owners=share_results_with_owners,
             pool=worker_pool_name,
             name=name,
+            limits=limits,
         )
 
     return decorate
@@ -178,17 +195,27 @@ def syft_function_single_use(
     *,
     share_results_with_owners: bool = False,
     worker_pool_name: str | None = None,
+    limits: Limits | Mapping[str, Amount] | None = None,
     **inputs: AssetView | Pointer | UID,
 ) -> Callable[[Callable[..., Any]], SyftFunction]:
     """Turn the function below it into a Syft function that runs on exactly these inputs and answers once.
 
     Args:
         share_results_with_owners: whether the owners of its inputs may read its results.
-        worker_pool_name: where it wants to run; noted, and shown to the reviewer. There is one pool.
+        worker_pool_name: where it is to run: one of `client.worker_pools`.
+        limits: what a run of it is to be allowed to use: `sy.Limits(memory="2 GiB", wall="10 min")`.
         inputs: by parameter: an asset, a pointer or a UID.
     Returns:
         A decorator that gives a `SyftFunction`.
+    Raises:
+        InvalidInput: limits that cannot be read.
     """
+    if isinstance(limits, AssetView | Pointer | UID):
+        raise InvalidInput(
+            "`limits` says what a run may use. For an input of that name write "
+            "@sy.syft_function(input_policy=sy.ExactMatch(limits=...), "
+            "output_policy=sy.SingleExecutionExactOutput())."
+        )
 
     def decorate(function: Callable[..., Any]) -> SyftFunction:
         return _make(
@@ -197,6 +224,7 @@ def syft_function_single_use(
             output_policy=SingleExecutionExactOutput(),
             share_results_with_owners=share_results_with_owners,
             pool=worker_pool_name,
+            limits=limits,
         )
 
     return decorate
@@ -211,9 +239,6 @@ def _make(function: Callable[..., Any], **options: Any) -> SyftFunction:
         f"Syft function '{made.name}' successfully created. To ask for its approval, use "
         f"`client.code.request_code_execution({made.name})`."
     )
-    pool = made.submission.pool
-    if pool != DEFAULT_POOL:
-        say(SyftWarning(f"'{made.name}': this version has one pool; '{pool}' is noted and nothing else."))
     told = [finding for finding in captured.findings if finding.kind in (Kind.OUTSIDE_NAME, Kind.DECORATOR)]
     if told:
         lines = "".join(f"\n  line {captured.author_line(one.line)}: {one.text}" for one in told)

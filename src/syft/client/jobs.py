@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Final
 
+from syft.client.limits import Limits
 from syft.client.lists import Listing, ViewList
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, SyftSuccess, SyftWarning, Text, Value, say, when
@@ -14,6 +15,7 @@ from syft.client.session import Session
 from syft.errors import InvalidState, SyftException, from_code
 from syft.model.code import Mode
 from syft.model.job import ENDED, JobResources, JobState
+from syft.model.limits import limits_text
 from syft.model.messages.jobs import (
     GetJob,
     GetJobLog,
@@ -76,8 +78,13 @@ class Job(Shown):
 
     @property
     def resources(self) -> JobResources:
-        """What it used."""
+        """What it used; of a private run of yours, memory and CPU rounded up to a power of two."""
         return self._view.resources
+
+    @property
+    def limits(self) -> Limits:
+        """What it may use."""
+        return Limits.of(self._view.limits)
 
     @property
     def creation_time(self) -> datetime:
@@ -248,6 +255,8 @@ class Job(Shown):
             facts.append(
                 ("Used", f"{used.wall_s:.2f} s, {used.cpu_s:.2f} s of CPU, {used.max_rss_bytes >> 20} MiB")
             )
+        if view.limits.said:
+            facts.append(("Limits", limits_text(view.limits)))
         if view.isolation:
             facts.append(("Isolation", view.isolation))
         facts.append(("Subjobs", view.subjobs))

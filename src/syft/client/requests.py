@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
+
+import msgspec
 
 from syft.client.access import AccessRequest, AnyRequest
 from syft.client.handlers import Handler, Handlers
+from syft.client.limits import Amount, Limits, as_limits, asked_text
 from syft.client.lists import Listing, ViewList
 from syft.client.policies import input_text
 from syft.client.present import Card, SyftSuccess, say, when
 from syft.client.session import Session
 from syft.client.usercode import UserCode
 from syft.errors import InvalidInput
+from syft.model.limits import limits_text
 from syft.model.messages.codes import CodeView
 from syft.model.messages.requests import (
     AddHandler,
@@ -55,13 +59,24 @@ class Request(AnyRequest):
         return self._view.results_released
 
     @property
+    def limits(self) -> Limits:
+        """What each run may use: as approved; until then as if it were approved as asked."""
+        return Limits.of(self._view.limits)
+
+    @property
     def changes(self) -> str:
         """What approving it would change, in a sentence."""
         code = self._code.submission
+        asks = f"It asks for {limits_text(code.asked)}. " if code.asked.said else ""
         return (
             f"Request to change {code.name} (Pool Id: {code.pool}) to permission RequestStatus.APPROVED. "
-            f"{self._nested_text()}"
+            f"{asks}{self._nested_text()}"
         )
+
+    def _limits_text(self) -> str:
+        if self._view.state is RequestState.PENDING:
+            return asked_text(self._view.limits, self._code.submission.asked)
+        return limits_text(self._view.limits)
 
     def _nested_text(self) -> str:
         nested = self._code.submission.nested
@@ -79,13 +94,23 @@ class Request(AnyRequest):
         there = {view.submission.name for view in self._view.nested}
         return tuple(name for name in self._code.submission.nested if name not in there)
 
-    def approve(self, disable_warnings: bool = False, approve_nested: bool = False) -> SyftSuccess:
+    def approve(
+        self,
+        disable_warnings: bool = False,
+        approve_nested: bool = False,
+        *,
+        limits: Limits | Mapping[str, Amount] | None = None,
+    ) -> SyftSuccess:
         """Let it run: exactly the code that this object shows, with the functions it launches as it shows them.
+
+        What each run may use is what this object shows under `limits`, with the changes that are given here.
 
         Args:
             disable_warnings: accepted for those who knew it.
             approve_nested: likewise; the functions it launches are always part of what is approved.
+            limits: what to change about them: `sy.Limits(memory="1 GiB")`.
         Raises:
+            InvalidInput: limits that cannot be read, or above those of its worker pool.
             InvalidState: it was answered before, its code is not what this shows, or a launched function is missing.
             AuthorizationException: it is not yours to answer.
         """
@@ -94,7 +119,12 @@ class Request(AnyRequest):
         if nested:
             names = ", ".join(f"{view.submission.name} (version {view.version})" for view in nested)
             say(f"With the functions it launches: {names}")
-        message = ApproveRequest(self.id, code.digest, tuple(view.digest for view in nested))
+        changed = as_limits(limits)
+        if changed.said:
+            say(f"With other limits than asked for: {limits_text(changed)}")
+        # Every figure as it was read here: a pool that was changed meanwhile changes nothing about what is approved.
+        granted = msgspec.structs.replace(self._view.limits, **changed.said)
+        message = ApproveRequest(self.id, code.digest, tuple(view.digest for view in nested), granted)
         return self._answered(message, f"Request {self.id.hex} changes applied")
 
     def _card(self) -> Card:
@@ -114,11 +144,16 @@ class Request(AnyRequest):
         for given, parameter in self._code.submission.renamed.items():
             facts.append(("Note", f"the policy's input '{given}' is the function's parameter '{parameter}'"))
         facts.append(("Changes", self.changes))
+        facts.append(("Limits of each run", self._limits_text()))
         # What is being asked for, where people look before they approve; `.code` has the source.
         for code in (self._code, *view.nested):
             of = "" if code is self._code else f" of {code.submission.name}"
             if code is self._code or code.submission.input_policy.rules:
                 facts.append((f"Inputs{of}", input_text(code.submission.input_policy)))
+            if code is not self._code and code.submission.asked.said:
+                facts.append(
+                    (f"Limits{of}", f"{limits_text(code.submission.asked)}, within those of each run")
+                )
             if code.findings:
                 facts.append((f"To look at{of}", " ".join(code.findings)))
         limit = self._code.submission.output_policy.limit

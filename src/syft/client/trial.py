@@ -18,9 +18,13 @@ from syft.client.objects import decode_file
 from syft.client.present import SyftInfo, clean, say
 from syft.code import CapturedFunction
 from syft.errors import CodeFailed, InvalidInput, LimitExceeded, SyftException, UnsupportedType
+from syft.model.limits import FIGURES, JobLimits
 from syft.model.uid import UID
+from syft.policy.limits import filled, nested_limits
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.levels import PROCESS
+from syft.sandbox.limits import Limits, limits_of
+from syft.sandbox.profiles import profile_for
 from syft.sandbox.runner import EmbeddedRunner
 from syft.wire import codec
 
@@ -28,6 +32,10 @@ from syft.wire import codec
 MAX_DEPTH: Final = 8
 _INLINE_LIMIT_BYTES: Final = 1024 * 1024
 _LEVEL_WAIT_S: Final = 10.0
+# What a try may use where its function asks for nothing.
+DEFAULTS: Final = JobLimits(
+    **{figure.field: getattr(Limits(), figure.field) for figure in FIGURES},
+)
 
 
 class Tryable(Protocol):
@@ -36,6 +44,11 @@ class Tryable(Protocol):
     @property
     def captured(self) -> CapturedFunction:
         """Its text and what it launches."""
+        ...
+
+    @property
+    def limits(self) -> JobLimits:
+        """What it asks that a run of it may use."""
         ...
 
 
@@ -101,7 +114,8 @@ def try_function(function: Tryable, inputs: Mapping[str, Any]) -> Any:
     )
     with tempfile.TemporaryDirectory(prefix="syft-try-") as folder, tempfile.TemporaryFile() as result:
         given = {name: _as_input(name, value, Path(folder)) for name, value in inputs.items()}
-        outcome = _run(runner, captured, given, result, _Nested(runner, captured, 1))
+        limits = filled(function.limits, DEFAULTS)
+        outcome = _run(runner, captured, given, result, limits, _Nested(runner, captured, 1, limits))
         _print_output(outcome)
         _check(captured, outcome)
         return decode_file(result)
@@ -130,6 +144,7 @@ def _run(
     captured: CapturedFunction,
     inputs: Mapping[str, FileInput | InlineInput],
     result: BinaryIO,
+    limits: JobLimits,
     host: _Nested,
 ) -> Outcome:
     execution = Execution(
@@ -139,6 +154,8 @@ def _run(
         inputs=inputs,
         links=frozenset(captured.nested),
         datasite_parameter="datasite" if captured.uses_datasite else None,
+        limits=limits_of(limits),
+        profile=profile_for(captured.source),
     )
     outcome = runner.run(execution, result=result, host=host)
     result.flush()
@@ -148,10 +165,12 @@ def _run(
 class _Nested:
     """Answers `datasite.launch_job` in a try: runs the launched function in the same way."""
 
-    def __init__(self, runner: Runner, captured: CapturedFunction, depth: int) -> None:
+    def __init__(self, runner: Runner, captured: CapturedFunction, depth: int, limits: JobLimits) -> None:
         self._runner = runner
         self._captured = captured
         self._depth = depth
+        self._limits = limits
+        self._ends_at = time.monotonic() + (limits.wall_s or 0.0)
 
     def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes:
         """Run another function; its result, encoded."""
@@ -161,10 +180,12 @@ class _Nested:
             raise InvalidInput(f"'{name}' is not a Syft function here. Decorate it with @sy.syft_function().")
         if self._depth >= MAX_DEPTH:
             raise LimitExceeded(f"Functions launch each other more than {MAX_DEPTH} deep.")
+        asked: JobLimits = getattr(launched, "limits", JobLimits())
+        limits = nested_limits(asked, self._limits, self._ends_at - time.monotonic())
         given = {key: InlineInput(data) for key, data in inputs.items()}
         with tempfile.TemporaryFile() as result:
-            host = _Nested(self._runner, captured, self._depth + 1)
-            outcome = _run(self._runner, captured, given, result, host)
+            host = _Nested(self._runner, captured, self._depth + 1, limits)
+            outcome = _run(self._runner, captured, given, result, limits, host)
             _print_output(outcome)
             _check(captured, outcome)
             result.seek(0)

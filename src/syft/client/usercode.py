@@ -9,6 +9,7 @@ from typing import Any
 from syft.client.datasets import AssetView, DatasetView
 from syft.client.function import bind_names
 from syft.client.jobs import WAIT_S, Job, Jobs
+from syft.client.limits import Limits
 from syft.client.objects import INLINE_LIMIT_BYTES, upload
 from syft.client.pointer import Pointer
 from syft.client.policies import input_text, output_text
@@ -17,6 +18,7 @@ from syft.client.session import Session
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission, InputPolicy, OutputPolicy
 from syft.model.job import Argument, ObjectArgument, ValueArgument
+from syft.model.limits import limits_text
 from syft.model.messages.codes import CodeReply, CodeView, GetCode
 from syft.model.messages.jobs import CallCode, JobReply
 from syft.model.request import RequestState
@@ -90,6 +92,16 @@ class UserCode(Shown):
         return self._view.submission.output_policy
 
     @property
+    def limits(self) -> Limits:
+        """What its author asks that a run of it may use; the rest is as its worker pool says."""
+        return Limits.of(self._view.submission.asked)
+
+    @property
+    def worker_pool_name(self) -> str:
+        """Where it runs."""
+        return self._view.submission.pool
+
+    @property
     def author(self) -> str:
         """Name and e-mail of who wrote it."""
         return f"{self._view.author.name} ({self._view.author.email})"
@@ -157,6 +169,8 @@ class UserCode(Shown):
             ("Input policy", input_text(submission.input_policy)),
             ("Output policy", output_text(submission.output_policy)),
         ]
+        if submission.asked.said:
+            facts.append(("Asks for", limits_text(submission.asked)))
         if view.status_reason:
             facts.append(("Reason", view.status_reason))
         if submission.share_results_with_owners:

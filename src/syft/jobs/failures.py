@@ -52,17 +52,33 @@ def count_failure(tx: Transaction, request_uid: UID | None) -> bool:
     return request.failed_runs < MAX_FAILED_RUNS
 
 
+def error_log(outcome: Outcome) -> str:
+    """All that there is to say about how a run failed: for its log, which is the data owner's."""
+    said = outcome.traceback or outcome.error_text
+    if outcome.status is not Status.KILLED:
+        return said or outcome.reason
+    used = outcome.usage
+    stopped = (
+        f"{outcome.reason}; it had used {used.wall_s:.2f} s, {used.cpu_s:.2f} s of CPU and "
+        f"{used.max_rss_bytes >> 20} MiB of memory"
+    )
+    return f"{said}\n{stopped}" if said else stopped
+
+
 def describe(name: str, mode: Mode, outcome: Outcome) -> tuple[str, str]:
     """The error code of a run that did not finish, and what its requester is told of it.
 
-    Of a private run: that it failed, by which type of error, at which line of their own source. The error's
-    text could be a value ("KeyError: 'Jane Doe'"), so it stays with the owner.
+    Of one that was lost: no more than that, since the code has not done it. Of a private run: that it failed, by
+    which type of error, at which line of their own source. The error's text could be a value
+    ("KeyError: 'Jane Doe'"), so it stays with the owner.
 
     Args:
         name: of the code.
         mode: what it ran on.
         outcome: how it ended.
     """
+    if outcome.status is Status.LOST:
+        return "internal", f"The node's sandbox stopped while '{name}' ran."
     if outcome.status is Status.KILLED:
         return "limit_exceeded", f"'{name}' was stopped: {outcome.reason}."
     if mode is Mode.MOCK:

@@ -37,12 +37,12 @@ def has_ended(job: Job) -> bool:
 
 
 def after_crash(job: Job, now: datetime) -> Job:
-    """What becomes of a job that was running when the server died.
+    """What becomes of a job that was running when the server died, or the sandbox under it.
 
     A launched job ends: its parent is begun again and launches anew.
     """
     if job.parent_uid is not None or job.attempt >= MAX_ATTEMPTS:
-        why = "The server stopped while this ran"
+        why = "The server or its sandbox stopped while this ran"
         why += "." if job.parent_uid else f", {job.attempt} times. Ask its operator to look at the log."
         return move(job, JobState.FAILED, note=why, error_code="internal", ended_at=now)
     return move(job, JobState.QUEUED)

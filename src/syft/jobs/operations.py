@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, Final, cast
 
+import msgspec
+
 from syft.errors import (
     CodeFailed,
     DecodeError,
@@ -19,6 +21,7 @@ from syft.errors import (
     TooLarge,
 )
 from syft.jobs.sink import ResultSink
+from syft.model.limits import MIB, JobLimits
 from syft.model.object import ValueRef
 from syft.model.step import Of, Step, plain_value
 from syft.model.uid import UID
@@ -28,7 +31,8 @@ from syft.ops.operation import Growth, Operation
 from syft.ops.predict import INLINE_BYTES, is_small
 from syft.ops.table import check_step
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
-from syft.sandbox.limits import MIB, Limits
+from syft.sandbox.limits import limits_of
+from syft.sandbox.profiles import BASE, TORCH
 from syft.store.blobs import Blobs
 from syft.wire import codec
 from syft.wire.peek import is_numeric
@@ -56,18 +60,20 @@ class Operations:
     Args:
         blobs: where large values are.
         runner: the sandbox.
-        limits: of one job; operations have these or less.
+        limits: of one job, every figure; operations have these or less.
         at_once: runs in the sandbox at the same time.
     """
 
-    def __init__(self, blobs: Blobs, runner: Runner, limits: Limits, at_once: int) -> None:
+    def __init__(self, blobs: Blobs, runner: Runner, limits: JobLimits, at_once: int) -> None:
         self._blobs = blobs
         self._runner = runner
-        self._limits = Limits(
-            memory_bytes=min(limits.memory_bytes, MEMORY_BYTES),
-            cpu_s=min(limits.cpu_s, CPU_S),
-            wall_s=min(limits.wall_s, WALL_S),
-            result_bytes=min(limits.result_bytes, MEMORY_BYTES),
+        most = limits_of(limits)
+        self._limits = msgspec.structs.replace(
+            most,
+            memory_bytes=min(most.memory_bytes, MEMORY_BYTES),
+            cpu_s=min(most.cpu_s, CPU_S),
+            wall_s=min(most.wall_s, WALL_S),
+            output_bytes=min(most.output_bytes, MEMORY_BYTES),
         )
         self._line = threading.BoundedSemaphore(at_once + _LINE)
         self._slots = threading.BoundedSemaphore(at_once)
@@ -127,8 +133,14 @@ class Operations:
         for at, one in enumerate(step.inputs):
             if isinstance(one, Of):
                 inputs[f"input_{at}"] = self._input(values[one.uid])
+        tensors = any(values[uid].type_name.startswith("torch.") for uid in step.objects)
         execution = Execution(
-            uid=UID().hex, source=_SOURCE, entry="operate", inputs=inputs, limits=self._limits
+            uid=UID().hex,
+            source=_SOURCE,
+            entry="operate",
+            inputs=inputs,
+            limits=self._limits,
+            profile=TORCH if tensors else BASE,
         )
         with self._slot():
             return self._runner.run(execution, result=cast(BinaryIO, sink))

@@ -7,8 +7,10 @@ recomputed, the input policy asked anew, the output policy looked at. What the c
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
@@ -25,7 +27,8 @@ from syft.errors import (
     NotFound,
     SyftException,
 )
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe, error_log
+from syft.jobs.limits import granted_limits
 from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
@@ -36,7 +39,6 @@ from syft.logger import say, where
 from syft.model.code import Code, Mode
 from syft.model.event import Event
 from syft.model.job import (
-    BoundArgument,
     Job,
     JobLog,
     JobResources,
@@ -45,6 +47,7 @@ from syft.model.job import (
     Release,
     StoredArgument,
 )
+from syft.model.limits import JobLimits
 from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
@@ -53,11 +56,13 @@ from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
 from syft.policy.release import release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
-from syft.sandbox.limits import Limits
+from syft.sandbox.limits import limits_of
+from syft.sandbox.profiles import profile_for
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
 
 _MAX_PROGRESS: Final = 1000
+_AGAIN_S: Final = 0.005
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,14 @@ class Prepared:
         execution: for the sandbox.
         nested: what it may launch.
         owner_uid: to whom its result belongs.
+        limits: what it may use, every figure.
     """
 
     code: Code
     execution: Execution
     nested: tuple[NestedCode, ...]
     owner_uid: UID
+    limits: JobLimits
 
 
 class Runs:
@@ -84,12 +91,12 @@ class Runs:
         store: where jobs, code and approvals are.
         blobs: where values are.
         runner: the sandbox.
-        limits: of one job.
+        limits: of one job, where its worker pool says nothing: every figure.
         environment: the digest of what code runs in (`code.environment`).
     """
 
     def __init__(
-        self, store: Store, blobs: Blobs, runner: Runner, limits: Limits, environment: Callable[[], str]
+        self, store: Store, blobs: Blobs, runner: Runner, limits: JobLimits, environment: Callable[[], str]
     ) -> None:
         self._store = store
         self._blobs = blobs
@@ -124,9 +131,12 @@ class Runs:
         with self._lock:
             self._cancelled.add(job.uid)
             host = self._children.get(job.uid)
-        self._runner.kill(job.uid.hex, "cancelled")
-        if host is not None:
-            host.cancel()
+        if host is None:
+            return  # it has not come so far, and will see that it is not wanted; or it has ended
+        # While it is just being begun, the runner does not know it yet.
+        while not self._runner.kill(job.uid.hex, "cancelled") and self._children.get(job.uid) is host:
+            time.sleep(_AGAIN_S)
+        host.cancel()
 
     def run(self, job: Job) -> Job:
         """Run a claimed job and settle it.
@@ -139,7 +149,7 @@ class Runs:
         try:
             with self._store.reading() as reader:
                 prepared = self._prepare(reader, job)
-            return self._run(job, prepared)
+            return self._run(msgspec.structs.replace(job, limits=prepared.limits), prepared)
         except SyftException as error:
             if self._closing:
                 raise  # it stays "running", for `queue.recover`
@@ -173,6 +183,7 @@ class Runs:
         check_unchanged(code)
         inputs = objects_of(reader, job)
         owner_uid = job.requester_uid
+        request: Request | None = None
         if job.mode is Mode.PRIVATE:
             request, _ = check_approved(reader, job, code, inputs, self._environment())
             check_bound(code.submission, job.arguments, self._type_of)
@@ -186,32 +197,29 @@ class Runs:
             nested, missing = pin_nested(reader, code)
             check_all_found(code, missing)
         face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
-        execution = self._execution(job.uid, code, job.arguments, inputs, face)
-        return Prepared(code, execution, nested, owner_uid)
+        limits = granted_limits(reader, code.submission, request, self._limits)
+        execution = self._execution(job, code, inputs, face, limits)
+        return Prepared(code, execution, nested, owner_uid, limits)
 
     def _execution(
-        self,
-        uid: UID,
-        code: Code,
-        arguments: Mapping[str, BoundArgument],
-        inputs: Mapping[str, ObjectRecord],
-        face: Face,
+        self, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], face: Face, limits: JobLimits
     ) -> Execution:
         given: dict[str, FileInput | InlineInput] = {}
-        for name, argument in arguments.items():
+        for name, argument in job.arguments.items():
             value = argument.value if isinstance(argument, StoredArgument) else inputs[name].face(face)
             if value is None:
                 raise NotFound(f"The value for '{name}' is not on this node (any more).")
             given[name] = self._input(value)
         submission = code.submission
         return Execution(
-            uid=uid.hex,
+            uid=job.uid.hex,
             source=submission.source,
             entry=submission.name,
             inputs=given,
             links=frozenset(submission.nested),
             datasite_parameter="datasite" if submission.uses_datasite else None,
-            limits=self._limits,
+            limits=limits_of(limits),
+            profile=profile_for(submission.source),
         )
 
     def _type_of(self, value: ValueRef) -> str:
@@ -230,10 +238,14 @@ class Runs:
     # --- run
 
     def _run(self, job: Job, prepared: Prepared) -> Job:
+        # Before its time begins: the first run of a server waits until the fence has proved itself. What comes of a
+        # sandbox that cannot be had is for `run` below, which tries again.
+        with contextlib.suppress(InvalidState):
+            self._runner.wait()
         host = SubjobHost(
             store=self._store,
             runner=self._runner,
-            limits=self._limits,
+            limits=prepared.limits,
             job=job,
             nested=prepared.nested,
             on_progress=lambda current, total: self._note_progress(job, current, total),
@@ -248,9 +260,10 @@ class Runs:
                 outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
                 if self._closing:
                     return job
+                # What it launched and did not wait for ends with it, before its own end is told.
+                host.cancel()
                 return self._settle(self.progress(job), prepared, outcome, sink)
         finally:
-            # What it launched and did not wait for ends with it.
             host.cancel()
             with self._lock:
                 self._children.pop(job.uid, None)
@@ -399,11 +412,11 @@ def check_approved(
     approved = {
         name: record for name, record in inputs.items() if name in code.submission.input_policy.objects
     }
-    digest = approval_digest(code.digest, request.nested, approved, environment)
+    digest = approval_digest(code.digest, request.nested, approved, environment, request.limits)
     if digest != request.approved_digest:
         raise NotApproved(
-            f"'{code.name}' would not run as it was approved: its data or this node's packages have changed "
-            "since. Make a new request; the owner reviews it as it is now."
+            f"'{code.name}' would not run as it was approved: its data, its limits or this node's packages have "
+            "changed since. Make a new request; the owner reviews it as it is now."
         )
     check_may_run(request, code.name)
     return request, digest
@@ -442,5 +455,4 @@ def with_usage(job: Job, outcome: Outcome) -> Job:
 
 def job_log(uid: UID, outcome: Outcome) -> JobLog:
     """All that a run said, for those who may read it."""
-    error = outcome.traceback or outcome.error_text or outcome.reason
-    return JobLog(uid=uid, stdout=outcome.stdout, stderr=outcome.stderr, error=error)
+    return JobLog(uid=uid, stdout=outcome.stdout, stderr=outcome.stderr, error=error_log(outcome))

@@ -6,10 +6,13 @@ parent and nowhere else. It runs in the thread that asked, so that jobs never wa
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,16 +20,19 @@ import msgspec
 
 from syft.code.capture import digest as digest_of
 from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe, error_log
 from syft.jobs.machine import move
 from syft.jobs.queue import now
 from syft.model.code import Code
 from syft.model.event import Event
 from syft.model.job import Job, JobLog, JobResources, JobState
+from syft.model.limits import JobLimits
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
+from syft.policy.limits import nested_limits
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
-from syft.sandbox.limits import Limits
+from syft.sandbox.limits import limits_of
+from syft.sandbox.profiles import profile_for
 from syft.store.base import Store
 
 # One approval, one budget: a job that launches more than this is a loop, not a map.
@@ -38,24 +44,53 @@ MAX_DEPTH = 8
 _TO_FILE_BYTES = 1 << 20
 # Results above this are spooled to disk on their way back to the parent.
 _SPOOL_BYTES = 8 << 20
+_WITH_PARENT = "the job that launched it has ended"
+_AGAIN_S = 0.005
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """What a run leaves to those that it launches.
+
+    Args:
+        limits: its own, every figure; each that it launches has as much at most.
+        ends_at: when its wall-clock limit is reached, on the monotonic clock.
+    """
+
+    limits: JobLimits
+    ends_at: float
+
+    @classmethod
+    def of(cls, limits: JobLimits) -> _Bounds:
+        """Of a run that begins now."""
+        return cls(limits, time.monotonic() + (limits.wall_s or 0.0))
 
 
 class SubjobHost:
-    """The node as one running job sees it. See `sandbox.contract.Host`."""
+    """The node as one running job sees it, from the moment it is made. See `sandbox.contract.Host`.
+
+    Args:
+        store: where code and approvals are, and subjobs are kept.
+        runner: the sandbox.
+        limits: of the job, every figure.
+        job: which.
+        nested: the functions that it may launch.
+        on_progress: told how far it says it is.
+    """
 
     def __init__(
         self,
         *,
         store: Store,
         runner: Runner,
-        limits: Limits,
+        limits: JobLimits,
         job: Job,
         nested: tuple[NestedCode, ...],
         on_progress: Callable[[int, int | None], None],
     ) -> None:
         self._store = store
         self._runner = runner
-        self._limits = limits
+        self._bounds = _Bounds.of(limits)
         self._job = job
         self._nested = {one.name: one for one in nested}
         self._on_progress = on_progress
@@ -72,25 +107,32 @@ class SubjobHost:
         """Stop everything this job launched; launch nothing more."""
         with self._lock:
             self._cancelled = True
-            running = list(self._running)
-        for uid in running:
-            self._runner.kill(uid.hex, "the job that launched it was cancelled")
+            running = set(self._running)
+        while running:
+            # One that is just being begun is not known to the runner yet, and would go on without its parent.
+            running = {uid for uid in running if not self._runner.kill(uid.hex, _WITH_PARENT)}
+            with self._lock:
+                running &= self._running
+            if running:
+                time.sleep(_AGAIN_S)
 
     def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
         """Run a function that the job's approval names, and return its encoded result. See `launch`."""
-        return self.launch(name, inputs, depth=1)
+        return self.launch(name, inputs, depth=1, bounds=self._bounds)
 
-    def launch(self, name: str, inputs: Mapping[str, bytes], *, depth: int) -> BinaryIO:
+    def launch(self, name: str, inputs: Mapping[str, bytes], *, depth: int, bounds: _Bounds) -> BinaryIO:
         """Run a function that the job's approval names, and return its encoded result.
 
         Args:
             name: of the function.
             inputs: encoded values by parameter name; hostile bytes.
             depth: 1 for what the job itself launches, 2 for what that launches, ...
+            bounds: of the run that launches it.
         Raises:
             NotApproved: the approval does not name it.
             InvalidInput: it has no such parameter.
-            InvalidState: the job is being cancelled, or has launched too many.
+            InvalidState: the job is being cancelled.
+            LimitExceeded: it has launched too many, too deep, or has no time left.
             CodeFailed: it failed; the parent is told what it would be told of its own failure.
         """
         if depth > MAX_DEPTH:
@@ -103,7 +145,8 @@ class SubjobHost:
                 raise InvalidInput(
                     f"'{name}' has no parameter '{given}'. It takes ({', '.join(sorted(known))})."
                 )
-        job = self._admit(code)
+        limits = nested_limits(submission.asked, bounds.limits, bounds.ends_at - time.monotonic())
+        job = self._admit(code, limits)
         result = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - the parent's channel closes it
         outcome = Outcome(status=Status.LOST, reason="the node could not run it")
         try:
@@ -117,9 +160,10 @@ class SubjobHost:
                         inputs={given: _input(files, data) for given, data in inputs.items()},
                         links=frozenset(submission.nested),
                         datasite_parameter="datasite" if submission.uses_datasite else None,
-                        limits=self._limits,
+                        limits=limits_of(limits),
+                        profile=profile_for(submission.source),
                     )
-                    host = _Launched(self, depth)
+                    host = _Launched(self, depth, _Bounds.of(limits))
                     outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=host)
             finally:
                 self._end(job, outcome)
@@ -152,7 +196,7 @@ class SubjobHost:
             check_may_run(request, self._job.code_name)
         return code
 
-    def _admit(self, code: Code) -> Job:
+    def _admit(self, code: Code, limits: JobLimits) -> Job:
         with self._lock:
             if self._cancelled:
                 raise InvalidState("The job that launched this is being cancelled.")
@@ -176,6 +220,7 @@ class SubjobHost:
             attempt=1,
             created_at=now(),
             started_at=now(),
+            limits=limits,
         )
 
     def _begin(self, job: Job) -> None:
@@ -191,8 +236,14 @@ class SubjobHost:
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         usage = outcome.usage
-        state = JobState.FINISHED if outcome.status is Status.FINISHED else JobState.FAILED
-        code, note = ("", "") if state is JobState.FINISHED else describe(job.code_name, job.mode, outcome)
+        match outcome.status:
+            case Status.FINISHED:
+                state, code, note = JobState.FINISHED, "", ""
+            case Status.KILLED if outcome.reason == _WITH_PARENT:
+                state, code, note = JobState.CANCELLED, "", f"It was stopped: {_WITH_PARENT}."
+            case _:
+                state = JobState.FAILED
+                code, note = describe(job.code_name, job.mode, outcome)
         ended = msgspec.structs.replace(
             move(job, state, ended_at=now()),
             isolation=outcome.level,
@@ -212,7 +263,7 @@ class SubjobHost:
                     uid=job.uid,
                     stdout=outcome.stdout,
                     stderr=outcome.stderr,
-                    error=outcome.traceback or outcome.error_text or outcome.reason,
+                    error=error_log(outcome),
                 )
             )
 
@@ -220,13 +271,14 @@ class SubjobHost:
 class _Launched:
     """The node as a launched run sees it: what it launches counts towards the same job."""
 
-    def __init__(self, tree: SubjobHost, depth: int) -> None:
+    def __init__(self, tree: SubjobHost, depth: int, bounds: _Bounds) -> None:
         self._tree = tree
         self._depth = depth
+        self._bounds = bounds
 
     def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
         """Run another function, one deeper."""
-        return self._tree.launch(name, inputs, depth=self._depth + 1)
+        return self._tree.launch(name, inputs, depth=self._depth + 1, bounds=self._bounds)
 
     def progress(self, current: int, total: int | None) -> None:
         """Its own progress is nobody's: the bar is the job's."""
@@ -240,7 +292,8 @@ def _failure(name: str, outcome: Outcome) -> CodeFailed:
 def _input(files: ExitStack, data: bytes) -> FileInput | InlineInput:
     if len(data) <= _TO_FILE_BYTES:
         return InlineInput(data)
-    held = files.enter_context(tempfile.NamedTemporaryFile(prefix="syft-input-"))  # noqa: SIM115 - the stack closes it
+    # Without a name: private values must not outlive a server that is killed.
+    held = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     held.write(data)
     held.flush()
-    return FileInput(Path(held.name))
+    return FileInput(Path(f"/proc/{os.getpid()}/fd/{held.fileno()}"))

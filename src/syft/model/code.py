@@ -8,6 +8,8 @@ from enum import Enum
 import msgspec
 
 from syft.errors import InvalidInput
+from syft.model.limits import JobLimits
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 
 MAX_SOURCE = 256 * 1024
@@ -115,6 +117,8 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
         nested: names of the functions it launches as jobs.
         pool: the worker pool it wants to run in.
         share_results_with_owners: whether the owners of its inputs may read its results.
+        limits: what a run of it is to be allowed to use. Unset where nothing was asked for, so that functions from
+            before there were limits keep their digests.
     """
 
     name: str
@@ -125,8 +129,9 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
     output_policy: OutputPolicy = OutputPolicy()
     renamed: dict[str, str] = {}
     nested: tuple[str, ...] = ()
-    pool: str = "default-pool"
+    pool: str = DEFAULT_POOL
     share_results_with_owners: bool = False
+    limits: JobLimits | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -135,6 +140,11 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidInput(f"The source of '{self.name}' is longer than {MAX_SOURCE // 1024} KiB.")
         if len(self.parameters) > MAX_PARAMETERS:
             raise InvalidInput(f"'{self.name}' has more than {MAX_PARAMETERS} parameters.")
+
+    @property
+    def asked(self) -> JobLimits:
+        """The limits that its author asks for; nothing said where they asked for none."""
+        return JobLimits() if isinstance(self.limits, msgspec.UnsetType) else self.limits
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):

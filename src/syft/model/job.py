@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from syft.model.code import Mode
+from syft.model.limits import JobLimits
 from syft.model.object import ValueRef
 from syft.model.uid import UID
 
@@ -101,6 +102,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         created_at: when it was asked for, in UTC.
         started_at: when its last attempt began, in UTC.
         ended_at: when it ended, in UTC.
+        limits: what it may use: as of when it was queued, then as of when it last began.
     """
 
     uid: UID
@@ -124,6 +126,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    limits: JobLimits = JobLimits()
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True):

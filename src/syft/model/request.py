@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from syft.errors import InvalidInput
+from syft.model.limits import JobLimits
 from syft.model.object import check_tags
 from syft.model.uid import UID
 
@@ -62,13 +63,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         state: where it stands.
         reason: why they ask, in their words.
         approved_digest: what exactly was approved: code, nested code, inputs with their content,
-            policies and environment; empty until then. Recomputed whenever the code runs. For an object the
-            digest of its value, to which the grant is.
+            policies, limits and environment; empty until then. Recomputed whenever the code runs. For an object
+            the digest of its value, to which the grant is.
         nested: the launched functions as they were approved.
         decided_by: who answered.
         decision_reason: the owner's words, where they gave any.
         failed_runs: how many private runs under this approval have failed; bounded, because how code fails
             tells something too.
+        limits: what each run may use at most, as it was approved: every figure; none until then.
         created_at: when, in UTC.
         decided_at: when, in UTC.
         expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
@@ -89,6 +91,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     failed_runs: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()
     expires_at: datetime | None = None
     handled_by: UID | None = None
 

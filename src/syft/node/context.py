@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -17,15 +17,18 @@ from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
 from syft.model.identity import Identity
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
+from syft.node.health import Health
 from syft.node.passwords import Throttle
+from syft.node.peers import Peers
 from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
-from syft.wire.envelope import MAX_PAYLOAD
+from syft.wire.envelope import MAX_PAYLOAD, ReplayGuard
 from syft.wire.types_model import encode_record
 
 # Callers on the node's own machine.
@@ -51,6 +54,7 @@ class Site:
         clock: the time, in UTC.
         info: what the node says of itself, as of now.
         environment: the digest of what code runs in.
+        limits: what a job may use where its worker pool says nothing: every figure.
     """
 
     store: Store
@@ -69,6 +73,37 @@ class Site:
     node_settings: Callable[[], NodeSettings]
     settings_changed: Callable[[NodeSettings], None]
     environment: Callable[[], str]
+    limits: JobLimits
+
+
+class AboutNode(Protocol):
+    """What a handler may know of the node without anything being opened."""
+
+    @property
+    def info(self) -> NodeInfo:
+        """What it says of itself to anybody."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What its administrator has set."""
+
+    @property
+    def peers(self) -> Peers:
+        """The nodes that it knows."""
+
+    @property
+    def health(self) -> Health:
+        """Which of them are there."""
+
+    @property
+    def introductions(self) -> ReplayGuard:
+        """Those it has been shown already."""
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known answers for."""
+
+    def place_changed(self) -> None:
+        """Read anew where it is and whom it knows, and tell those that are part of it."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +111,25 @@ class Context:
     """One message's surroundings.
 
     Args:
-        site: what the node has.
+        open_site: what the node has, opened when it is first asked for.
         caller: who asks.
         message_uid: the message's own.
         attachment: what came beside it.
         now: the time, in UTC.
+        node: what can be said of the node itself.
     """
 
-    site: Site
+    open_site: Callable[[], Site]
     caller: Caller
     message_uid: UID
     attachment: bytes | memoryview
     now: datetime
+    node: AboutNode
+
+    @property
+    def site(self) -> Site:
+        """What the node has."""
+        return self.open_site()
 
     @property
     def user_uid(self) -> UID:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from syft.access.checks import check_capability
 from syft.errors import InvalidInput
 from syft.model.message import Message, tag_of
+from syft.model.messages.nodes import Custom
 from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 from syft.node.enrolment import enrolled
 
 M = TypeVar("M", bound=Message)
-Handler = Callable[[Context, Any], Message | Attached]
+# What it answers; None where the message has no answer: it was taken, and that is all.
+Handler = Callable[[Context, Any], Message | Attached | None]
 H = TypeVar("H", bound=Handler)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table."""
+    """One row of the table.
+
+    Args:
+        needs: what a caller must be able to do.
+        handler: what is done then.
+        may_wait: of a `Custom` kind, whether it may be eventual; of others the message itself says so.
+    """
 
     needs: Capability
     handler: Handler
     enrols: bool = False
+    may_wait: bool = False
 
 
 _TABLE: dict[type[Message], Entry] = {}
@@ -65,18 +74,42 @@ def table() -> dict[type[Message], Entry]:
     return dict(_TABLE)
 
 
-def dispatch(context: Context, message: Message) -> Message | Attached:
-    """Hand a message to its handler, if its sender may send such messages at all.
+# What a gateway has a word in: itself, its members, and who runs it. It keeps nothing of anybody's.
+_AT_A_GATEWAY: Final = frozenset({"node", "network", "session", "users", "settings", "events", "mail"})
+
+
+def find_entry(
+    message: Message, added: Mapping[str, Entry], *, kind_of_node: str = "", eventual: bool = False
+) -> Entry:
+    """The row of a message.
+
+    Args:
+        message: what was said.
+        added: by name, what the process that this node is in taught it besides.
+        kind_of_node: a gateway handles few kinds only.
+        eventual: whether it came as a letter.
+    Raises:
+        InvalidInput: nobody handles this kind of message, or not as a letter.
+    """
+    kind = message.name if isinstance(message, Custom) else tag_of(message)
+    entry = added.get(kind) if isinstance(message, Custom) else _TABLE.get(type(message))
+    if kind_of_node == "gateway" and tag_of(message).partition(".")[0] not in _AT_A_GATEWAY:
+        raise InvalidInput(
+            "This is a gateway: it keeps no data and runs nothing. Ask one of its members: `client.members` lists them."
+        )
+    if entry is None or (eventual and isinstance(message, Custom) and not entry.may_wait):
+        raise InvalidInput(f"This node does not take messages of kind '{kind[:200]}'.")
+    return entry
+
+
+def admitted(context: Context, entry: Entry, message: Message) -> Context:
+    """The surroundings in which a handler is called, if the sender may send such messages at all.
 
     Raises:
-        InvalidInput: nobody handles this kind of message.
         AuthorizationException: the sender's role does not have the capability.
-        SyftException: whatever the handler refuses.
     """
-    entry = _TABLE.get(type(message))
-    if entry is None:
-        raise InvalidInput(f"This node does not take messages of kind '{tag_of(message)}'.")
     if entry.enrols:
         context = enrolled(context)
-    check_capability(context.caller, entry.needs, tag_of(message))
-    return entry.handler(context, message)
+    kind = message.name[:200] if isinstance(message, Custom) else tag_of(message)
+    check_capability(context.caller, entry.needs, kind)
+    return context

@@ -17,11 +17,10 @@ from syft.model.permission import Role
 from syft.model.uid import UID
 from syft.model.user import KEY_DOMAIN, SessionKey, User
 from syft.node.context import LOCAL_ORIGINS, Context
+from syft.node.passwords import NO_PASSWORD
 
 # The key is its own account: no login that could expire. It is revoked by hand.
 NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
-# Text that no Argon2id hash begins with: no password verifies against it.
-NO_PASSWORD: Final = "!"  # noqa: S105 - the absence of one
 
 
 class _KnownMeanwhile(Exception):

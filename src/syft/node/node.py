@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,42 +14,69 @@ import msgspec
 
 from syft.access.caller import Caller
 from syft.code.environment import environment_digest
-from syft.config import DEFAULT_PASSWORD, Settings
-from syft.errors import InternalError, SyftException, TooLarge
+from syft.config import Settings
+from syft.errors import (
+    EnvelopeError,
+    InternalError,
+    InvalidInput,
+    InvalidState,
+    SyftException,
+    TooLarge,
+)
+from syft.jobs.limits import server_limits
 from syft.jobs.operations import Operations
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
 from syft.jobs.worker import Workers
 from syft.logger import say, where
-from syft.model.address import Address
+from syft.model.address import PART_OF_KIND, Address
 from syft.model.event import Event
 from syft.model.identity import Identity
 from syft.model.message import refusal
-from syft.model.permission import Role
+from syft.model.messages.nodes import Taken
+from syft.model.peer import Peer, wider_part
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
 from syft.model.user import User
 from syft.node import services
+from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
-from syft.node.dispatch import dispatch, freeze
-from syft.node.passwords import Throttle, hash_password
+from syft.node.dispatch import Entry, admitted, find_entry, freeze
+from syft.node.family import Family
+from syft.node.forward import Forwarder
+from syft.node.health import Health
+from syft.node.mail import Mail
+from syft.node.observe import NOBODY, Observer
+from syft.node.passwords import NO_PASSWORD, Throttle
+from syft.node.peers import Peers
 from syft.node.removal import expire
-from syft.node.routing import check_for_me
+from syft.node.routing import next_hop
+from syft.node.services.nodes import read_place
+from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.node.sessions import Sessions
 from syft.sandbox.contract import Runner
-from syft.sandbox.limits import Limits
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
-from syft.transport.base import Parcel
+from syft.transport.base import Parcel, Route
 from syft.version import VERSION
-from syft.wire.envelope import PROTOCOL, Opened, ReplayGuard, inspect, seal
+from syft.wire.envelope import (
+    PROTOCOL,
+    Header,
+    Opened,
+    ReplayGuard,
+    Sealed,
+    check_can_wait,
+    check_fresh,
+    hide,
+    inspect,
+    seal,
+)
 
 SERVICES: Final = services.__all__
-_IDENTITY: Final = "node_identity"
 
 
 def utc_now() -> datetime:
@@ -55,30 +84,37 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class _Born(msgspec.Struct, frozen=True):
-    """What a node was given when it was made and keeps for good."""
-
-    uid: str
-    name: str
-    kind: str
-    side_type: str
-    deployed_at: datetime
-
-
-class Node:
-    """A place with a key: takes envelopes in, and answers them.
-
-    A datasite is a node of kind "datasite"; a domain of 2021 is the same node by another name.
+@dataclass(frozen=True)
+class Parts:
+    """What a node keeps things in, and runs code with.
 
     Args:
         store: records; the node closes it.
         blobs: large values.
         runner: where strangers' code runs; the node closes it.
+        leave: called when all of it has been closed.
+    """
+
+    store: Store
+    blobs: Blobs
+    runner: Runner
+    leave: Callable[[], None] = lambda: None
+
+
+class Node:
+    """A place with a key: takes envelopes in, and answers them.
+
+    A datasite is a node of kind "datasite"; a domain of 2021 is the same node by another name. A node that lives
+    as long as its process opens its store when something is first to be kept: until then it costs a key and a name.
+
+    Args:
+        parts: opens what the node works with; called once, when that is first needed.
         identity: the node's key.
         settings: what the operator set.
         name: for people; taken when the node is first made, kept after.
-        kind: "datasite", ...
+        kind: "datasite", "domain", "device", "vm", "network", "gateway".
         side_type: "high" where there is private data.
+        root_key: a key that speaks for the root account, which then has no password; None where people log in.
         clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
             machine's.)
     """
@@ -86,73 +122,190 @@ class Node:
     def __init__(
         self,
         *,
-        store: Store,
-        blobs: Blobs,
-        runner: Runner,
+        parts: Callable[[], Parts],
         identity: Identity,
         settings: Settings,
         name: str,
         kind: str = "datasite",
         side_type: str = "high",
+        root_key: bytes | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         freeze()
         self._clock = clock
-        self._store = store
+        self._open_parts = parts
         self._identity = identity
-        self._runner = runner
-        started_ms = time.time_ns() // 1_000_000
-        self._born = self._be_born(name, kind, side_type, settings)
-        # A node that was just born has missed nothing; one that starts again may have seen what comes now.
-        is_new = self._born.deployed_at.timestamp() * 1000 >= started_ms
-        self._guard = ReplayGuard(since_ms=0 if is_new else started_ms)
-        self._settings = self._read_settings()
-        limits = Limits(memory_bytes=settings.memory_mb << 20, cpu_s=settings.cpu_s, wall_s=settings.wall_s)
-        runs = Runs(store, blobs, runner, limits, environment_digest)
-        self._workers = Workers(store, runs, settings.workers)
-        self._site = Site(
-            store=store,
-            blobs=blobs,
-            uploads=Uploads(blobs, clock),
-            sessions=Sessions(store),
+        self._operator = settings
+        self._born = new_born(name, kind, side_type)
+        self._root: User | None = None
+        if root_key is not None:
+            self._root = root_account(settings, self._born.deployed_at, NO_PASSWORD)
+        self.root_key = root_key
+        self.observer: Observer = NOBODY
+        self._added: dict[str, Entry] = {}
+        self._uid = UID.from_string(self._born.uid)
+        self._address = Address.of(kind, self._uid)
+        self._guard = ReplayGuard()
+        self.introductions = ReplayGuard()
+        self._settings = NodeSettings()
+        self.peers = Peers()
+        self._forwarder = Forwarder(self.peers)
+        self._mail: Mail | None = None
+        self._family = Family(self.peers, identity, lambda: self.info, self._open_mail)
+        self.health = Health(self.peers, identity, lambda: self.info, self._heard_from)
+        # Who sends letters without an account: a minute's worth at once, then one a second from each address.
+        self._letter_throttle = Throttle(60, 1)
+        self._opening = threading.Lock()
+        self._site: Site | None = None
+        self._parts: Parts | None = None
+        self._closed = False
+
+    def open(self) -> Site:
+        """Open the store and all that goes with it, unless that has been done.
+
+        Raises:
+            StorageError: it cannot be opened; NewerDatabase where a later version wrote it.
+            InvalidState: the node has been closed.
+        """
+        if self._site is None:
+            with self._opening:
+                if self._closed:
+                    raise InvalidState(f"The node '{self._born.name}' has been shut down.")
+                if self._site is None:
+                    self._site = self._opened()
+                    if self._root is not None:
+                        # Nobody starts a node that lives as long as its process.
+                        self._site.workers.start()
+                        self._open_mail().start()
+        return self._site
+
+    def add_handler(self, name: str, entry: Entry) -> None:
+        """Teach this node, from its own process, a kind of message that no other knows.
+
+        Args:
+            name: of the kind, in `Custom` messages.
+            entry: what it takes to send one, and what is done then.
+        Raises:
+            InvalidInput: it knows one of that name.
+        """
+        if name in self._added:
+            raise InvalidInput(f"This node has a handler for '{name}' already.")
+        self._added[name] = entry
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its store has been opened."""
+        return self._site is not None
+
+    def _opened(self) -> Site:
+        self._parts = parts = self._open_parts()
+        try:
+            own = self._born
+            self._born = be_born(parts.store, self._operator, own, self._root)
+            if self._born is not own:
+                self._uid = UID.from_string(self._born.uid)
+                self._address = Address.of(self._born.kind, self._uid)
+                # A node that was just born has missed nothing; one that starts again may have seen what comes now.
+                now_ms = time.time_ns() // 1_000_000
+                self._guard, self.introductions = ReplayGuard(now_ms), ReplayGuard(now_ms)
+                self._forwarder = Forwarder(self.peers, now_ms)
+            have_default_pool(parts.store, Event(verb="pool.created", created_at=datetime.now(UTC)))
+            self._settings = _settings_in(parts.store)
+            self._read_place(parts.store)
+            self._mail = Mail(parts.store, self.peers, self._handle_letter)
+            return self._site_of(parts)
+        except BaseException:
+            parts.store.close()
+            raise
+
+    def _site_of(self, parts: Parts) -> Site:
+        operator = self._operator
+        limits = server_limits(operator)
+        runs = Runs(parts.store, parts.blobs, parts.runner, limits, environment_digest)
+        return Site(
+            store=parts.store,
+            blobs=parts.blobs,
+            uploads=Uploads(parts.blobs, self._clock),
+            sessions=Sessions(parts.store),
             runs=runs,
-            workers=self._workers,
-            operations=Operations(blobs, runner, limits, max(1, settings.workers)),
+            workers=Workers(parts.store, runs, operator.workers),
+            operations=Operations(parts.blobs, parts.runner, limits, max(1, operator.workers)),
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),
-            settings=settings,
-            identity=identity,
-            clock=clock,
+            settings=operator,
+            identity=self._identity,
+            clock=self._clock,
             info=lambda: self.info,
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
             environment=environment_digest,
+            limits=limits,
         )
-        self._closed = False
 
     @property
     def info(self) -> NodeInfo:
         """What the node says of itself to anybody."""
         return NodeInfo(
-            uid=UID.from_string(self._born.uid),
+            uid=self._uid,
             name=self._born.name,
             kind=self._born.kind,
             side_type=self._born.side_type,
             verify_key=self._identity.verify_key.hex(),
             version=VERSION,
             protocol=PROTOCOL,
-            isolation=self._runner.level,
+            isolation=self._parts.runner.level if self._parts else "",
             signup_enabled=self._settings.signup_enabled,
             organization=self._settings.organization,
             description=self._settings.description,
             deployed_at=self._born.deployed_at,
+            address=self._address,
         )
+
+    @property
+    def uid(self) -> UID:
+        """The node's own."""
+        return self._uid
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What its administrator has set."""
+        return self._settings
+
+    def attach(self, node_uid: UID, route: Route | None) -> None:
+        """Reach another node of this process by this route; None to forget it. For its own process alone."""
+        self.peers.attach(node_uid, route)
+
+    def place_changed(self) -> None:
+        """Read anew where it is and whom it knows, and tell those that are part of it."""
+        self._read_place(self.open().store)
+        self._family.tell()
+
+    def _read_place(self, store: Store) -> None:
+        with store.reading() as reader:
+            above = read_place(reader).above
+        self._address = Address.of(self._born.kind, self._uid, wider_part(self._born.kind, above))
+        self.peers.load(store)
+
+    def _open_mail(self) -> Mail:
+        if self._mail is None:
+            self.open()
+        assert self._mail is not None
+        return self._mail
+
+    def _heard_from(self, node_uid: UID) -> None:
+        if self._mail is not None:
+            self._mail.heard_from(node_uid)
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether strangers' code may run here: not at a gateway, which has nothing to run it on."""
+        return PART_OF_KIND[self._born.kind] != "network"
 
     @property
     def has_default_password(self) -> bool:
         """Whether the root account still has the password that everybody knows."""
-        with self._store.reading() as reader:
+        with self.open().store.reading() as reader:
             return reader.setting(DEFAULT_PASSWORD_SETTING) == "yes"
 
     def isolation(self) -> str:
@@ -161,35 +314,52 @@ class Node:
         Raises:
             InvalidState: there is none that will do, so that no code is run; the text says what to do.
         """
-        return self._runner.wait()
+        self.open()
+        assert self._parts is not None
+        return self._parts.runner.wait()
 
     def start(self) -> None:
         """Take up what the last server left, then begin to run jobs."""
-        recover(self._store)
+        site = self.open()
+        assert self._parts is not None
+        recover(site.store)
         # Values whose message never came, or whose job never ended, are nobody's.
-        expire(self._site, self._clock())
-        self._site.blobs.sweep(digests_in_use(self._store))
-        self._runner.start()
-        self._workers.start()
+        expire(site, self._clock())
+        site.blobs.sweep(digests_in_use(site.store))
+        if self.runs_code:
+            self._parts.runner.start()
+            site.workers.start()
+        else:
+            self.health.start()
+        self._open_mail().start()
 
     def close(self) -> None:
         """Stop. What runs is stopped with it, and begun again at the next start."""
-        if self._closed:
-            return
-        self._closed = True
-        self._site.runs.close()
-        self._workers.close()
-        self._site.uploads.close()
-        self._store.close()
+        with self._opening:
+            if self._closed:
+                return
+            self._closed = True
+        self.health.close()
+        if self._mail is not None:
+            self._mail.close()
+        site = self._site
+        if site is not None:
+            site.runs.close()
+            site.workers.close()
+            site.uploads.close()
+            site.store.close()
+        self.peers.close()
+        if self._parts is not None:
+            self._parts.leave()
 
-    def receive(self, parcel: Parcel, origin: str = "local") -> Parcel:
+    def receive(self, parcel: Parcel, origin: str = "local") -> Parcel | None:
         """The one way in: open, route, dispatch, and seal the answer.
 
         Args:
             parcel: from anybody at all.
             origin: the network address it came from.
         Returns:
-            A sealed answer, which may be a refusal.
+            A sealed answer, which may be a refusal; None where the message was taken and has no answer.
         """
         began = time.perf_counter()
         try:
@@ -198,17 +368,27 @@ class Node:
             # Nobody to answer to: who sent it is not known.
             say(logging.WARNING, "refused an envelope", error=error.code, origin=origin)
             return self._refuse_unknown(error)
+        header = sealed.header
+        peer = self.peers.of_key(header.sender)
+        if peer is not None:
+            self._heard_from(peer.node_uid)
+        if parcel.forwarded:
+            # Who hands it over is near; who wrote it need not be.
+            origin = f"forwarded by {origin}"
         tag = "?"
         try:
-            check_for_me(sealed.header, self.info)
-            opened = sealed.open(
-                recipient=self._identity.verify_key,
-                now_ms=time.time_ns() // 1_000_000,
-                guard=self._guard,
-                attachment=parcel.attachment,
+            hop = next_hop(
+                header, self._uid, self.peers.find, sender_is_known=lambda: self._knows(header.sender)
             )
-            tag = type(opened.message).__name__
-            answer = self._answer(opened, origin)
+            if header.eventual:
+                tag = "a letter"
+                answer: Attached | None = self._take(sealed, parcel, hop, origin)
+            elif hop is not None:
+                return self._pass_on(sealed, parcel, hop, origin)
+            else:
+                opened = self._opened_message(sealed, parcel)
+                tag = type(opened.message).__name__
+                answer = self._answer(opened, origin)
         except SyftException as error:
             answer = Attached(refusal(error), b"")
         except Exception as error:
@@ -218,36 +398,155 @@ class Node:
             )
             say(logging.ERROR, "a handler failed", uid=sealed.header.uid.hex, error=where(error))
             answer = Attached(refusal(fault), b"")
+        if answer is None:
+            return None
         took_ms = (time.perf_counter() - began) * 1000
         say(logging.INFO, "answered", tag=tag, reply=type(answer.message).__name__, ms=round(took_ms, 2))
         try:
-            return self._seal(answer, sealed.header.sender, sealed.header.uid)
+            return self._seal(answer, header)
         except TooLarge as error:
-            return self._seal(Attached(refusal(error), b""), sealed.header.sender, sealed.header.uid)
+            return self._seal(Attached(refusal(error), b""), header)
 
-    def _answer(self, opened: Opened, origin: str) -> Attached:
+    def _opened_message(self, sealed: Sealed, parcel: Parcel) -> Opened:
+        return sealed.open(
+            recipient=self._identity.verify_key,
+            # Within one process an address is no further away than a key.
+            unnamed=self.root_key is not None,
+            now_ms=time.time_ns() // 1_000_000,
+            guard=self._guard,
+            attachment=parcel.attachment,
+            unhide=self._identity.unseal,
+        )
+
+    # --- for others, and for later
+
+    def _knows(self, key: bytes) -> bool:
+        """Whether a key speaks for an account here, or is a peer's."""
+        return self.peers.of_key(key) is not None or self._user_of(key, datetime.now(UTC)) is not None
+
+    def _check_named(self, header: Header) -> None:
+        """Raise where a message leaves open who may answer it, and this is not all within one process."""
+        if not header.recipient and self.root_key is None:
+            raise EnvelopeError("This message does not name the key of the node it is for.")
+
+    def _pass_on(self, sealed: Sealed, parcel: Parcel, hop: Peer, origin: str) -> Parcel | None:
+        self._check_named(sealed.header)
+        self.observer.passed_on(sealed.header)
+        return self._forwarder.pass_on(sealed, parcel, hop, is_local=_is_local(origin))
+
+    def _take(self, sealed: Sealed, parcel: Parcel, hop: Peer | None, origin: str) -> Attached:
+        """Keep a letter, and say so: from then on this node answers for it."""
+        known = self._knows(sealed.header.sender)
+        if not known and not _is_local(origin):
+            self._letter_throttle.attempt(origin)
+        self._keep(sealed, parcel, hop, known=known)
+        return Attached(Taken(), b"")
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known here answers for.
+
+        Args:
+            envelope: of an eventual message.
+            charged_to: the account.
+        Raises:
+            WireError: it is no letter, or nothing is known of the node it is for.
+            TooManyAttempts: too many wait already.
+        """
+        sealed = inspect(envelope)
+        if not sealed.header.eventual:
+            raise EnvelopeError("Only a message that may wait can be left here.")
+        hop = next_hop(sealed.header, self._uid, self.peers.find, sender_is_known=lambda: True)
+        self._keep(sealed, Parcel(envelope), hop, known=True, charged_to=charged_to)
+
+    def _keep(
+        self, sealed: Sealed, parcel: Parcel, hop: Peer | None, *, known: bool, charged_to: str = ""
+    ) -> None:
+        header = sealed.header
+        check_fresh(header, time.time_ns() // 1_000_000)
+        check_can_wait(header, sealed.data, parcel.attachment)
+        if hop is None:
+            # What cannot be read, or cannot wait, is not kept.
+            self._opened_letter(sealed)
+        else:
+            self._check_named(header)
+            self.observer.passed_on(header)
+        next_node = hop.node_uid if hop else None
+        self._open_mail().take(sealed, next_node, known_sender=known, charged_to=charged_to)
+
+    def _opened_letter(self, sealed: Sealed) -> Opened:
+        return sealed.open(
+            recipient=self._identity.verify_key,
+            unnamed=self.root_key is not None,
+            # It was fresh when it was taken; how long it has waited here since says nothing about it.
+            now_ms=sealed.header.time_ms,
+            guard=None,
+            unhide=self._identity.unseal,
+            eventual=True,
+        )
+
+    def _handle_letter(self, sealed: Sealed) -> None:
+        """Do what a letter says, if its sender may have that done now.
+
+        Raises:
+            SyftException: they may not, or it cannot be done.
+            InternalError: a fault of ours; it is tried again, a few times.
+        """
+        try:
+            self._answer(self._opened_letter(sealed), "mail")
+        except SyftException:
+            raise
+        except Exception as error:
+            say(logging.ERROR, "a handler failed", uid=sealed.header.uid.hex, error=where(error))
+            raise InternalError("Something unexpected happened on the node.") from error
+
+    def _answer(self, opened: Opened, origin: str) -> Attached | None:
+        header, message = opened.header, opened.message
+        observer = self.observer
+        observer.took_in(header, message)
         now = self._clock()
         caller = Caller(
-            verify_key=opened.header.sender,
-            user=self._site.sessions.user_of(opened.header.sender, now),
+            verify_key=header.sender,
+            user=self._user_of(header.sender, now),
             origin=origin,
             guests_welcome=self._settings.guest_sessions,
+            peer=self.peers.of_key(header.sender),
         )
-        context = Context(self._site, caller, opened.header.uid, opened.attachment, now)
-        answer = dispatch(context, opened.message)
-        return answer if isinstance(answer, Attached) else Attached(answer, b"")
+        context = Context(self.open, caller, header.uid, opened.attachment, now, self)
+        observer.asked_may(header, message, caller)
+        try:
+            entry = find_entry(message, self._added, kind_of_node=self._born.kind, eventual=header.eventual)
+            context = admitted(context, entry, message)
+            observer.may(header, message)
+            answer = entry.handler(context, message)
+        except SyftException as error:
+            observer.refused(header, message, error)
+            raise
+        return answer if answer is None or isinstance(answer, Attached) else Attached(answer, b"")
 
-    def _seal(self, answer: Attached, recipient: bytes, reply_to: UID) -> Parcel:
+    def _user_of(self, key: bytes, now: datetime) -> User | None:
+        """The account that a key speaks for."""
+        if key == self.root_key:
+            return self._root
+        # Before anything was kept nobody had an account.
+        return self._site.sessions.user_of(key, now) if self._site else None
+
+    def _seal(self, answer: Attached, asked: Header) -> Parcel:
+        """An answer, hidden where the question was. That a letter was taken is also for those on the way."""
+        uid, hidden, attachment = UID(), asked.hidden and not asked.eventual, answer.attachment
+        if hidden and len(attachment):
+            attachment = hide(attachment, recipient=asked.sender, sender=self._identity.verify_key, uid=uid)
         envelope, _ = seal(
             answer.message,
             identity=self._identity,
-            recipient=recipient,
+            recipient=asked.sender,
             address=Address(),
             now_ms=time.time_ns() // 1_000_000,
-            reply_to=reply_to,
-            attachment=answer.attachment,
+            reply_to=asked.uid,
+            attachment=attachment,
+            uid=uid,
+            hidden=hidden,
         )
-        return Parcel(envelope, answer.attachment)
+        return Parcel(envelope, attachment)
 
     def _refuse_unknown(self, error: SyftException) -> Parcel:
         envelope, _ = seal(
@@ -259,37 +558,16 @@ class Node:
         )
         return Parcel(envelope)
 
-    def _be_born(self, name: str, kind: str, side_type: str, settings: Settings) -> _Born:
-        with self._store.reading() as reader:
-            kept = reader.setting(_IDENTITY)
-        if kept is not None:
-            return msgspec.json.decode(kept, type=_Born)
-        now = datetime.now(UTC)
-        born = _Born(UID().hex, name, kind, side_type, now)
-        root = User(
-            uid=UID(),
-            email=settings.root_email.lower(),
-            name="Jane Doe",
-            role=Role.ADMIN,
-            password_hash=hash_password(settings.root_password),
-            is_root=True,
-            created_at=now,
-        )
-        event = Event(
-            verb="node.created", subject_uid=UID.from_string(born.uid), detail={"name": name}, created_at=now
-        )
-        with self._store.writing(event) as tx:
-            tx.put_setting(_IDENTITY, msgspec.json.encode(born).decode())
-            tx.put_setting(
-                DEFAULT_PASSWORD_SETTING, "yes" if settings.root_password == DEFAULT_PASSWORD else "no"
-            )
-            tx.add(root)
-        return born
-
-    def _read_settings(self) -> NodeSettings:
-        with self._store.reading() as reader:
-            kept = reader.setting(SETTINGS)
-        return msgspec.json.decode(kept, type=NodeSettings) if kept else NodeSettings()
-
     def _settings_changed(self, settings: NodeSettings) -> None:
         self._settings = settings
+
+
+def _is_local(origin: str) -> bool:
+    """Whether a message was written in this process."""
+    return origin in ("local", "forwarded by local")
+
+
+def _settings_in(store: Store) -> NodeSettings:
+    with store.reading() as reader:
+        kept = reader.setting(SETTINGS)
+    return msgspec.json.decode(kept, type=NodeSettings) if kept else NodeSettings()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from blake3 import blake3
 
+from syft.model.limits import JobLimits
 from syft.model.object import ObjectRecord
 from syft.model.request import NestedCode
 
@@ -18,6 +19,7 @@ def approval_digest(
     nested: Iterable[NestedCode],
     inputs: Mapping[str, ObjectRecord],
     environment: str,
+    limits: JobLimits,
 ) -> str:
     """The digest that an approval binds, recomputed at the moment the code runs.
 
@@ -26,6 +28,7 @@ def approval_digest(
         nested: the functions it launches, each pinned to a version.
         inputs: by parameter, the objects it runs on: a changed value or mock is another object here.
         environment: of the interpreter and packages the code runs in (`code.environment`).
+        limits: what each run may use at most.
     Returns:
         64 hex digits.
     """
@@ -34,6 +37,7 @@ def approval_digest(
         "nested": sorted([one.name, one.code_uid.hex, one.digest] for one in nested),
         "inputs": {name: _object(record) for name, record in inputs.items()},
         "environment": environment,
+        "limits": limits.said,
     }
     return blake3(_encoder.encode(body)).hexdigest()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
-from syft.sandbox.limits import KIB
+from syft.model.limits import KIB
+from syft.sandbox import family
 
 
 def pid_of(pidfd: int) -> int | None:
@@ -44,3 +46,25 @@ def used_by(pidfd: int) -> tuple[float, int] | None:
             # The number may have gone to another process meanwhile: it counts only if it is still ours.
             return (cpu_s, int(line.split()[1]) * KIB) if pid_of(pidfd) == pid else None
     return None
+
+
+def used_below(pidfd: int) -> tuple[float, int] | None:
+    """Processor seconds of a process with all below it, and the resident memory in bytes of the largest of them.
+
+    Processor time of what has ended counts once its parent has noticed. None if the process is gone.
+    """
+    pid = pid_of(pidfd)
+    if pid is None:
+        return None
+    ticks, largest = 0, 0
+    for one in family.with_descendants(pid):
+        try:
+            stat = Path(f"/proc/{one}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        # From "state", the third field of proc(5): utime, stime, cutime, cstime; rss.
+        ticks += sum(map(int, stat[11:15]))
+        largest = max(largest, int(stat[21]))
+    if pid_of(pidfd) != pid:
+        return None
+    return ticks / os.sysconf("SC_CLK_TCK"), largest * os.sysconf("SC_PAGE_SIZE")

@@ -31,7 +31,16 @@ LAUNCH_BYTES_MAX: Final = 64 << 20
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 Hint = Literal[
-    "", "memory", "scratch", "threads", "descriptors", "read_only", "unsupported", "result_bytes", "input"
+    "",
+    "memory",
+    "scratch",
+    "threads",
+    "descriptors",
+    "read_only",
+    "one_process",
+    "unsupported",
+    "result_bytes",
+    "input",
 ]
 """What the run's side makes of an error: a closed set, so that it can be shown to anybody."""
 

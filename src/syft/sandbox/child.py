@@ -41,12 +41,18 @@ from syft.wire import codec
 FILENAME = "<function>"
 PROGRESS_EVERY_S = 0.05
 PROGRESS_BURST = 10
-# Memory that is given back when there is none left, so that this can be said.
+# Address space that is given back when there is none left, so that this can be said.
 LAST_WORDS_BYTES = 4 << 20
+# Of the generator that numpy's older functions share, the Mersenne twister: words of 32 bits.
+GENERATOR_WORDS = 624
 READ_ONLY_NOTE = "The inputs are read-only, because all runs share them. Change a copy: `data = data.copy()`."
+ONE_PROCESS_NOTE = (
+    "A run is one process and starts no others. Use threads (concurrent.futures.ThreadPoolExecutor, joblib and "
+    "scikit-learn with n_jobs), and num_workers=0 for a DataLoader."
+)
 
 
-_reserve: list[bytearray] = []
+_reserve: list[mmap.mmap] = []
 
 
 class JobFailed(Exception):
@@ -185,7 +191,8 @@ def main(connection: socket.socket, files: list[int], enter_fence: Callable[[], 
     end = RunEnd(connection)
     start = end.start()
     sys.stdout, sys.stderr = _text(1), _text(2)
-    _reserve.append(bytearray(LAST_WORDS_BYTES))
+    # Never written to: the limit counts what is mapped, and a page that is touched costs time and memory.
+    _reserve.append(mmap.mmap(-1, LAST_WORDS_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
     try:
         encoded = {name: _mapped(descriptor) for name, descriptor in zip(start.files, files, strict=True)}
         enter_fence()
@@ -223,9 +230,12 @@ def _text(descriptor: int) -> io.TextIOWrapper:
 def _reseed() -> None:
     """Draw new seeds: forked processes share their parent's generators, and would add the same noise."""
     random.seed()
-    for module, seed in (("numpy.random", "seed"), ("torch", "seed")):
-        if module in sys.modules:
-            getattr(sys.modules[module], seed)()
+    if "numpy.random" in sys.modules:
+        # The whole state from the kernel: quicker than to have numpy draw it from a seed.
+        state = memoryview(os.urandom(4 * GENERATOR_WORDS)).cast("I").tolist()
+        sys.modules["numpy.random"].set_state(("MT19937", state, GENERATOR_WORDS))
+    if "torch" in sys.modules:
+        sys.modules["torch"].seed()
 
 
 def _call(start: Start, inputs: dict[str, Any], end: RunEnd) -> None:
@@ -302,8 +312,26 @@ def _hint(error: BaseException) -> Hint:
         case ValueError() if re.search(r"read-?only", str(error)):
             error.add_note(READ_ONLY_NOTE)
             return "read_only"
+        case PermissionError() if _was_starting_a_process(error):
+            error.add_note(ONE_PROCESS_NOTE)
+            return "one_process"
         case _:
             return ""
+
+
+def _was_starting_a_process(error: PermissionError) -> bool:
+    """Whether an error comes from within the standard library's ways to start one."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        trace = trace.tb_next
+    match module.partition(".")[0]:
+        case "multiprocessing":
+            return True  # also for want of the machine's shared memory, which comes before the fork
+        case "subprocess":
+            return error.errno == errno.EPERM  # else it is about the program that was to be started
+        case _:
+            return False
 
 
 def _failed(error: BaseException, hint: Hint) -> Failed:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from syft.errors import InvalidInput
-from syft.sandbox.limits import MIB, Limits, Usage
+from syft.model.limits import MIB
+from syft.sandbox.limits import Limits, Usage
+from syft.sandbox.profiles import BASE
 
 # Inline inputs are held in memory by both sides and sent as one frame; anything larger belongs in a file.
 INLINE_BYTES_MAX = 64 * MIB
@@ -46,6 +48,8 @@ class Execution:
         links: names of other submitted functions that it may pass to `datasite.launch_job`.
         datasite_parameter: name of the parameter that receives the `datasite` object, if it has one.
         limits: what the run may use.
+        profile: libraries it would like to find imported, see `sandbox.profiles`. A hint for speed: a runner may
+            ignore it, and whatever is not imported yet is imported by the run itself.
     Raises:
         InvalidInput: a name is not an identifier, the uid is malformed, the inputs are too many or too large.
     """
@@ -57,6 +61,7 @@ class Execution:
     links: frozenset[str] = frozenset()
     datasite_parameter: str | None = None
     limits: Limits = field(default_factory=Limits)
+    profile: str = BASE
 
     def __post_init__(self) -> None:
         # The uid becomes part of a path: nothing but hexadecimal digits may be in it.

@@ -22,12 +22,14 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
         preload: modules to import before the first job.
         scratch: directory in which each run gets one of its own.
         protected: directories that no run may be able to read.
+        environment: that the zygote has, for what it starts in its place.
     """
 
     level: str
     preload: list[str]
     scratch: str
     protected: list[str]
+    environment: dict[str, str]
 
 
 class Fork(msgspec.Struct, tag=True, frozen=True):
@@ -66,9 +68,15 @@ class Unable(msgspec.Struct, tag=True, frozen=True):
 
 
 class Forked(msgspec.Struct, tag=True, frozen=True):
-    """From the zygote: the run's process exists. With it goes its pidfd."""
+    """From the zygote: the run's process exists. With it goes its pidfd.
+
+    Args:
+        uid: of the run.
+        below: the run is in processes below that one, which existed before it.
+    """
 
     uid: str
+    below: bool = False
 
 
 class Ended(msgspec.Struct, tag=True, frozen=True):

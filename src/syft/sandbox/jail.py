@@ -10,9 +10,10 @@ import tempfile
 from dataclasses import dataclass
 from typing import Final
 
+from syft.model.limits import MIB
 from syft.sandbox import closure, landlock, mounts, namespaces
 from syft.sandbox.landlock import Ruleset
-from syft.sandbox.limits import MIB, OPEN_FILES_MAX, Limits
+from syft.sandbox.limits import OPEN_FILES_MAX, Limits
 from syft.sandbox.linux import (
     CLONE_NEWIPC,
     CLONE_NEWNS,
@@ -147,8 +148,17 @@ def _restrict_files(ruleset: Ruleset, cell: Cell) -> None:
 def move_to(scratch: str) -> None:
     """Make a directory the place for temporary files, caches and whatever has no path."""
     os.chdir(scratch)
-    os.environ.update(HOME=scratch, TMPDIR=scratch, MPLCONFIGDIR=scratch, USER="analyst", LOGNAME="analyst")
-    tempfile.tempdir = None
+    wanted = {
+        "HOME": scratch,
+        "TMPDIR": scratch,
+        "MPLCONFIGDIR": scratch,
+        "USER": mounts.USER,
+        "LOGNAME": mounts.USER,
+    }
+    # Mostly they are so already: to write them again copies pages that are shared with the parent.
+    if any(os.environ.get(name) != value for name, value in wanted.items()):
+        os.environ.update(wanted)
+        tempfile.tempdir = None
 
 
 def set_limits(limits: Limits, *, shared_uid: bool) -> None:
@@ -176,10 +186,12 @@ def set_limits(limits: Limits, *, shared_uid: bool) -> None:
 
 def _limit(kind: int, most: int) -> None:
     """Lower a limit, soft and hard; one that is lower already stays."""
-    before = resource.getrlimit(kind)[1]
-    if before != resource.RLIM_INFINITY:
-        most = min(most, before)
-    resource.setrlimit(kind, (most, most))
+    soft, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    # gVisor refuses to set some limits at all, even to what they are.
+    if (soft, hard) != (most, most):
+        resource.setrlimit(kind, (most, most))
 
 
 def _mapped_bytes() -> int:

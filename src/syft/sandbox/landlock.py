@@ -64,7 +64,7 @@ class Ruleset:
         self._rights = handled(abi)
         network = _NETWORK if abi >= 4 else 0
         size = 24 if abi >= 6 else 16 if abi >= 4 else 8
-        for scopes in _SCOPES if abi >= 6 else (0,):
+        for scopes in _SCOPES if abi >= 6 else (0,):  # pragma: no branch - the last one returns or raises
             attributes = struct.pack("QQQ", self._rights, network, scopes)[:size]
             try:
                 self.descriptor = syscall(
@@ -105,6 +105,10 @@ class Ruleset:
     def restrict(self) -> None:
         """Restrict this process, for good. Needs no_new_privs."""
         syscall("landlock_restrict_self", ctypes.c_int(self.descriptor), ctypes.c_uint(0))
+        self.close()
+
+    def close(self) -> None:
+        """Forget the rules; whoever has been restricted by them stays so."""
         os.close(self.descriptor)
 
 

@@ -18,19 +18,6 @@ from syft.sandbox import scratch
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_server
 from syft.sandbox.lifeline import Lifeline
 
-PRELOAD: Final = (
-    "numpy",
-    "numpy.random",
-    "pandas",
-    "pyarrow",
-    "pyarrow.compute",
-    "pyarrow.csv",
-    "pyarrow.parquet",
-    "syft.ops.apply",
-    # Last, when pandas is there: what the guide of 2024 needs of it.
-    "syft.sandbox.compat",
-)
-
 # All that a run sees of an environment. Libraries must start no thread while they are imported, or the zygote
 # could not be forked safely: hence one thread for everybody, and no background thread in Arrow's allocator.
 ENVIRONMENT: Final[Mapping[str, str]] = {
@@ -92,9 +79,8 @@ class Launcher:
         self._lock = threading.Lock()
         self._gone = False
         self._lifelines: dict[str, Lifeline] = {}
-        self._directory = Path(tempfile.mkdtemp(prefix="syft-sandbox-"))
         # Runs may have users of their own, who must get through to their directories.
-        self._directory.chmod(0o711)
+        self._held = scratch.Held("syft-runs-", 0o711)
         self._removers = ThreadPoolExecutor(1, thread_name_prefix="syft-scratch")
         self._connection, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._thread = threading.Thread(target=self._live, name="syft-zygote", daemon=True)
@@ -104,16 +90,6 @@ class Launcher:
     def gone(self) -> bool:
         """Whether it can take no more runs."""
         return self._gone
-
-    @property
-    def level(self) -> str:
-        """The isolation level in force; "" until it is known."""
-        return self._ready.level if self._ready else ""
-
-    @property
-    def weaknesses(self) -> tuple[str, ...]:
-        """What this machine did not allow, one sentence each; empty until it is known."""
-        return tuple(self._ready.weaknesses) if self._ready else ()
 
     def wait(self) -> Ready:
         """Wait until it can take runs.
@@ -131,7 +107,7 @@ class Launcher:
 
     def directory(self, uid: str) -> Path:
         """Scratch directory of a run."""
-        return self._directory / uid
+        return self._held.path / uid
 
     def fork(self, fork: Fork, descriptors: tuple[int, ...], lifeline: Lifeline) -> None:
         """Begin a run; what becomes of it is told to its lifeline.
@@ -188,7 +164,13 @@ class Launcher:
 
     def _listen(self) -> None:
         try:
-            configure = Configure(self._configure_level, self._preload, str(self._directory), self._protected)
+            configure = Configure(
+                self._configure_level,
+                self._preload,
+                str(self._held.path),
+                self._protected,
+                self._environment,
+            )
             send(self._connection, configure)
             while True:
                 message, descriptors = receive(self._connection, to_server)
@@ -198,8 +180,8 @@ class Launcher:
                         self._decided.set()
                     case Unable(why, for_level):
                         self._why, self._level_refused = why, for_level
-                    case Forked(uid):
-                        self._lifelines[uid].forked(descriptors[0])
+                    case Forked(uid, below):
+                        self._lifelines[uid].forked(descriptors[0], below=below)
                     case Ended(uid):
                         self._end(message)
                     case _:
@@ -241,7 +223,7 @@ class Launcher:
 
     def _clean_up(self) -> None:
         self._removers.shutdown(wait=True)
-        scratch.remove(self._directory)
+        self._held.remove()
 
 
 def _last_line(errors: IO[bytes]) -> str:

@@ -8,7 +8,7 @@ import signal
 import threading
 from typing import Final
 
-from syft.sandbox.accounting import cpu_s_of, used_by
+from syft.sandbox.accounting import cpu_s_of, used_below, used_by
 from syft.sandbox.control import Ended
 
 # A process that has been sent SIGKILL is gone in milliseconds, unless the kernel waits for a device.
@@ -21,6 +21,8 @@ class Lifeline:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pidfd: int | None = None
+        self._below = False
+        self._before_s: float | None = None
         self._killed: str | None = None
         self._lost: str | None = None
         self._ended: Ended | None = None
@@ -59,10 +61,16 @@ class Lifeline:
         if self._wake is not None:
             os.eventfd_write(self._wake, 1)
 
-    def forked(self, pidfd: int) -> None:
-        """The process exists; the descriptor is ours from now on."""
+    def forked(self, pidfd: int, *, below: bool = False) -> None:
+        """The process exists; the descriptor is ours from now on.
+
+        Args:
+            pidfd: of the process with which the run ends.
+            below: the run itself is below that process, and what it uses is theirs together.
+        """
         with self._lock:
             self._pidfd = pidfd
+            self._below = below
             if self._killed is not None or self._answered:
                 self._strike()
         self._known.set()
@@ -119,10 +127,20 @@ class Lifeline:
                 self._wake = None
             return self._killed
 
+    def begin(self) -> None:
+        """The stranger's code is next: processor time until now was for its place."""
+        with self._lock:
+            if self._below and self._pidfd is not None:
+                self._before_s = (used_below(self._pidfd) or (0.0, 0))[0]
+
     def cpu_s(self) -> float:
         """Processor seconds so far; 0 if there is no process to ask."""
         with self._lock:
-            return (cpu_s_of(self._pidfd) or 0.0) if self._pidfd is not None else 0.0
+            if self._pidfd is None:
+                return 0.0
+            if self._below:
+                return (self._used_locked() or (0.0, 0))[0]
+            return cpu_s_of(self._pidfd) or 0.0
 
     def used(self) -> tuple[float, int]:
         """Processor seconds and largest resident memory in bytes, for a run that has said its last word.
@@ -132,13 +150,21 @@ class Lifeline:
         # It may have been faster than the news of its birth.
         self._known.wait(GRACE_S)
         with self._lock:
-            used = used_by(self._pidfd) if self._pidfd is not None else None
+            used = self._used_locked()
             self._strike()
         if used is not None:
             return used
         self._over.wait(GRACE_S)
         ended = self._ended
         return (ended.cpu_s, ended.max_rss_bytes) if ended is not None else (0.0, 0)
+
+    def _used_locked(self) -> tuple[float, int] | None:
+        if self._pidfd is None:
+            return None
+        if not self._below:
+            return used_by(self._pidfd)
+        used = used_below(self._pidfd) if self._before_s is not None else None
+        return (max(0.0, used[0] - (self._before_s or 0.0)), used[1]) if used else None
 
     def _strike(self) -> None:
         if self._pidfd is not None:

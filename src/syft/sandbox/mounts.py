@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from syft.model.limits import MIB
 from syft.sandbox import closure
-from syft.sandbox.limits import MIB
 from syft.sandbox.linux import (
     MS_BIND,
     MS_NODEV,
@@ -120,14 +120,17 @@ def mount_parents_scratch() -> None:
     mount("tmpfs", SCRATCH, "tmpfs", _PLAIN, f"size={16 * MIB},mode=700")
 
 
-def mount_own(limit_bytes: int, keep: Sequence[str]) -> None:
+def mount_own(limit_bytes: int, keep: Sequence[str], *, files_max: int | None = FILES_MAX) -> None:
     """Give a run its own directories, which share one limit. Needs a mount namespace of its own.
 
     Args:
         limit_bytes: of all files together.
         keep: what is to be seen although it is below one of the directories.
+        files_max: how many files there may be; None where the kernel cannot be told.
     """
-    options = f"size={limit_bytes},nr_inodes={FILES_MAX},mode=755,uid={UID},gid={UID}"
+    options = f"size={limit_bytes},mode=755,uid={UID},gid={UID}"
+    if files_max is not None:
+        options += f",nr_inodes={files_max}"
     with _held(keep) as kept:
         mount("tmpfs", OWN, "tmpfs", _PLAIN, options)
         for target in WRITABLE:

@@ -10,6 +10,7 @@ from typing import Final
 
 from syft.sandbox import mounts
 from syft.sandbox.linux import (
+    CAP_SYS_ADMIN,
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
     CLONE_NEWNET,
@@ -21,6 +22,7 @@ from syft.sandbox.linux import (
     PR_SET_DUMPABLE,
     PR_SET_PDEATHSIG,
     become,
+    has_capabilities,
     prctl,
     setns,
     unshare,
@@ -48,20 +50,26 @@ def map_user(outside: int, group_outside: int) -> None:
             file.write(text)
 
 
-def leave(paths: Sequence[str], place: str, owner: int) -> None:
+def may_mount() -> bool:
+    """Whether this process may mount without a user namespace. Root may not, in a container as they come."""
+    return os.geteuid() == 0 and has_capabilities(CAP_SYS_ADMIN)
+
+
+def leave(paths: Sequence[str], place: str, owner: int, *, mounts_first: bool) -> None:
     """Leave the machine's namespaces: the next process that is forked is the first of the new ones.
 
     Args:
         paths: what is to be seen of the machine.
         place: an existing directory to build the new root over.
         owner: who to be outside from now on, if we are root.
+        mounts_first: build the new root before leaving; else `arrive` does.
     """
-    if os.geteuid() == 0:
-        # The root is built with real privileges, since the libraries may be where only root may look. Then
-        # root is given up: it is never mapped into the namespaces.
+    if mounts_first:
+        # With real privileges, since the libraries may be where only root may look.
         unshare(CLONE_NEWNS)
         mounts.build_root(paths, place, bind_proc=True)
-        become(owner)
+    if os.geteuid() == 0:
+        become(owner)  # root is given up, and never mapped into the namespaces
     uid, gid = os.geteuid(), os.getegid()
     # Else the files by which a user namespace is told who is who would be root's.
     prctl(PR_SET_DUMPABLE, 1)
@@ -70,9 +78,15 @@ def leave(paths: Sequence[str], place: str, owner: int) -> None:
     socket.sethostname(_HOSTNAME)
 
 
-def arrive(paths: Sequence[str], place: str, *, was_root: bool) -> None:
-    """What the first process of the new namespaces does before anything else."""
-    if was_root:
+def arrive(paths: Sequence[str], place: str, *, mounted: bool) -> None:
+    """What the first process of the new namespaces does before anything else.
+
+    Args:
+        paths: what is to be seen of the machine.
+        place: an existing directory to build the new root over.
+        mounted: whether that has been done.
+    """
+    if mounted:
         mounts.mount_proc(processes_only=False)
     else:
         mounts.build_root(paths, place, bind_proc=False)
@@ -138,7 +152,7 @@ def _adopt_parent(held: int) -> None:
         except BlockingIOError:
             os.close(held)
             return
-    os._exit(1)  # it had died before the kernel was asked
+    os._exit(1)  # pragma: no cover - it had died before the kernel was asked: microseconds
 
 
 def keep() -> None:

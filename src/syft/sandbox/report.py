@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
 
-from syft.sandbox import canary, landlock
+from syft.sandbox import advice, canary, landlock
 from syft.sandbox.acts.every import ACTS, Act
 from syft.sandbox.acts.stage import Stage
-from syft.sandbox.levels import NOT_PROMISED, PROMISES, promises
+from syft.sandbox.levels import NAMESPACES, NOT_PROMISED, PROMISES, promises
 
-# What an act does to others is seen a moment later.
+# What an act does to others is seen a moment later; outside, where it must be seen, on a busy machine much later.
 _SETTLE_S: Final = 0.02
+_PATIENCE_S: Final = 2.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -44,13 +46,25 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Examined(msgspec.Struct, frozen=True):
-    """What was found of a level on this machine."""
+    """What was found of a level on this machine.
+
+    Args:
+        level: that was examined.
+        landlock: version of Landlock; 0 where there is none.
+        weaknesses: what the level lacks here.
+        passed_over: why stronger levels were not chosen.
+        findings: one for each act.
+        to_do: for the strongest level, if it was passed over.
+        profile: of AppArmor, if that is missing; else empty.
+    """
 
     level: str
     landlock: int
     weaknesses: tuple[str, ...]
     passed_over: tuple[str, ...]
     findings: tuple[Finding, ...]
+    to_do: tuple[str, ...] = ()
+    profile: str = ""
 
     @property
     def breaches(self) -> list[Finding]:
@@ -92,22 +106,42 @@ def examine(runner: Examinable) -> Examined:
         Stage(Path(folder, "stage"), canary.LIMITS) as stage,
     ):
         findings = tuple(_examine(runner, stage, act) for act in ACTS.values())
-    return Examined(runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings)
+    to_do, profile = missing(runner.passed_over)
+    return Examined(
+        runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings, to_do, profile
+    )
+
+
+def missing(passed_over: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """What to do for the strongest level, and the profile of AppArmor if one is missing.
+
+    Args:
+        passed_over: levels that are not available, each with the reason.
+    """
+    why = next((one for one in passed_over if one.startswith(f"{NAMESPACES}:")), "")
+    if not why:
+        return (), ""
+    machine = advice.look()
+    return advice.how_to_raise(machine, why), advice.apparmor_profile() if machine.apparmor else ""
 
 
 def _examine(runner: Examinable, stage: Stage, act: Act) -> Finding:
     stage.restore()
-    outside = _judge(act, stage.outside(act.name), stage)
+    # Harm that shows only when the act has been tried inside, too, would be taken for a hole in the fence.
+    outside = _judge(act, stage.outside(act.name), stage, _PATIENCE_S)
     stage.restore()
-    inside = _judge(act, canary.attempt_inside(runner, stage, act.name), stage)
+    inside = _judge(act, canary.attempt_inside(runner, stage, act.name), stage, _SETTLE_S)
     return Finding(act.name, act.area, outside, inside, promises(runner.level, act.name))
 
 
-def _judge(act: Act, prevented: str, stage: Stage) -> str:
+def _judge(act: Act, prevented: str, stage: Stage, patience_s: float) -> str:
     """Why an act failed; empty if it worked. What has been done to the props counts, whatever the act says."""
-    if act.proven_outside:
+    until = time.monotonic() + (_SETTLE_S if prevented else patience_s)
+    harm = stage.harm()
+    while act.proven_outside and not harm and time.monotonic() < until:
         time.sleep(_SETTLE_S)
-    if stage.harm():
+        harm = stage.harm()
+    if harm:
         return ""
     return prevented or ("it had no effect" if act.proven_outside else "")
 
@@ -117,6 +151,9 @@ def as_text(examined: Examined) -> str:
     lines = [f"Isolation level: {examined.level} ({PROMISES[examined.level]})"]
     lines.append(f"Landlock: version {examined.landlock}" if examined.landlock else "Landlock: not there")
     lines += [f"A stronger level is not available: {why}" for why in examined.passed_over]
+    lines += [f"For `{NAMESPACES}`: {one}" for one in examined.to_do]
+    if examined.profile:
+        lines += ["", examined.profile, ""]
     lines += [f"On this machine: {weakness}" for weakness in examined.weaknesses]
     area = ""
     for one in examined.findings:

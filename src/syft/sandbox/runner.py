@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,13 @@ from syft.sandbox.contract import (
     Runner,
     Status,
 )
-from syft.sandbox.launch import PRELOAD, Launcher, ZygoteError
+from syft.sandbox.keeper import Keeper
+from syft.sandbox.launch import Launcher, ZygoteError
 from syft.sandbox.levels import LANDLOCK, LEVELS, from_strongest
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.limits import Limits, Usage
-from syft.sandbox.selection import Refused, Selection, hand_over
+from syft.sandbox.profiles import BASE, PRELOAD, PROFILES, Profile
+from syft.sandbox.selection import Refused, hand_over
 from syft.sandbox.supervise import Supervisor
 
 __all__ = [
@@ -46,7 +49,8 @@ class EmbeddedRunner(Runner):
     """A runner that needs nothing but this machine.
 
     Runs are forked from a parent process that has imported the libraries once. If that dies, the runs it had
-    are lost, and the next run starts another.
+    are lost, and the next run starts another. Each profile has such a parent of its own, started by the first run
+    that wants it.
 
     The level is the strongest that proves itself here, in a run that tries what must not be possible. It is
     chosen once: when the parent dies, its successor must reach the same level.
@@ -55,9 +59,11 @@ class EmbeddedRunner(Runner):
         level: isolation level to use and no other; "auto" for the strongest that proves itself.
         minimum: with "auto", the weakest that will do; below it no job is run.
         protected: directories that no run may be able to read. A level at which it could counts as not available.
-        preload: modules that runs find imported; those that are not installed are left out.
+        preload: modules that all runs find imported; those that are not installed are left out.
+        profiles: what some runs find imported beside those, by the name that `Execution.profile` has.
         environment: variables that every run sees beside the fixed ones.
         canary_every_s: how often the fence must prove itself again while the runner lives.
+        idle_s: how long the parent of a profile stands without a run; the one of all others always does.
     Raises:
         InvalidInput: there is no such level.
     """
@@ -71,37 +77,49 @@ class EmbeddedRunner(Runner):
         preload: Sequence[str] = PRELOAD,
         environment: Mapping[str, str] | None = None,
         canary_every_s: float = 600.0,
+        profiles: Mapping[str, Profile] = PROFILES,
+        idle_s: float = 600.0,
     ) -> None:
         for one, allowed in ((level, (AUTO, *LEVELS)), (minimum, LEVELS)):
             if one not in allowed:
                 raise InvalidInput(f"'{one}' is not a level of isolation; they are {', '.join(LEVELS)}")
-        self._levels = from_strongest(minimum) if level == AUTO else (level,)
         self._protected = [str(path.absolute()) for path in protected]
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
-        self._canary_every_s = canary_every_s
+        self._profiles = dict(profiles)
+        self._keeper = Keeper(
+            from_strongest(minimum) if level == AUTO else (level,),
+            self._launcher,
+            self._profiles,
+            canary_every_s=canary_every_s,
+            idle_s=idle_s,
+        )
         self._lock = threading.Lock()
-        self._selection: Selection | None = None
         self._lifelines: dict[str, Lifeline] = {}
         self._closed = False
 
     @property
     def level(self) -> str:
         """The isolation level in force; "" until it is known."""
-        selection = self._selection
-        return selection.level if selection else ""
+        base = self._keeper.base
+        return base.level if base else ""
 
     @property
     def weaknesses(self) -> tuple[str, ...]:
         """What the level lacks on this machine, one sentence each; empty until it is known."""
-        selection = self._selection
-        return selection.weaknesses if selection else ()
+        base = self._keeper.base
+        return base.weaknesses if base else ()
 
     @property
     def passed_over(self) -> tuple[str, ...]:
         """Why stronger levels are not in force, one sentence each; empty until that is known."""
-        selection = self._selection
-        return selection.passed_over if selection else ()
+        base = self._keeper.base
+        return base.passed_over if base else ()
+
+    @property
+    def standing(self) -> tuple[str, ...]:
+        """Profiles whose libraries are in memory now."""
+        return self._keeper.names
 
     def wait(self) -> str:
         """Wait until it can run jobs; the level then.
@@ -110,8 +128,9 @@ class EmbeddedRunner(Runner):
             InvalidState: no level that will do is available here, the sandbox could not be started, or it has
                 been closed.
         """
+        self._check_usable()
         try:
-            return self._current().wait()[1].level
+            return self._keeper.wait().level
         except Refused as refused:
             raise InvalidState(str(refused)) from refused
         except ZygoteError as error:
@@ -123,7 +142,10 @@ class EmbeddedRunner(Runner):
         Raises:
             InvalidState: the runner has been closed, or this is not Linux.
         """
-        self._current()
+        self._check_usable()
+        # What is wrong beyond that is told to who runs something.
+        with contextlib.suppress(Refused, ZygoteError):
+            self._keeper.start()
 
     def run(self, execution: Execution, *, result: BinaryIO, host: Host | None = None) -> Outcome:
         """Run one function to its end. See `Runner`."""
@@ -150,11 +172,9 @@ class EmbeddedRunner(Runner):
         with self._lock:
             self._closed = True
             running = list(self._lifelines.values())
-            selection = self._selection
         for lifeline in running:
             lifeline.kill(_CLOSED)
-        if selection is not None:
-            selection.close()
+        self._keeper.close()
 
     def _register(self, uid: str) -> Lifeline:
         lifeline = Lifeline()
@@ -168,38 +188,33 @@ class EmbeddedRunner(Runner):
             self._lifelines[uid] = lifeline
         return lifeline
 
-    def _current(self) -> Selection:
-        """The zygote that takes runs now; another if it has died."""
-        with self._lock:
-            if self._closed:
-                raise InvalidState(_CLOSED)
-            if sys.platform != "linux":
-                raise InvalidState("the embedded sandbox needs Linux; on Windows, use WSL 2")
-            if self._selection is None or self._selection.gone:
-                if self._selection is not None and self._selection.level:
-                    # What was promised once holds for as long as this runner lives.
-                    self._levels = (self._selection.level,)
-                self._selection = Selection(self._levels, self._launcher, self._canary_every_s)
-            return self._selection
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise InvalidState(_CLOSED)
+        if sys.platform != "linux":  # pragma: no cover - tests need Linux
+            raise InvalidState("the embedded sandbox needs Linux; on Windows, use WSL 2")
 
-    def _launcher(self, level: str) -> Launcher:
-        return Launcher(level, self._preload, self._environment, self._protected)
+    def _launcher(self, level: str, profile: str) -> Launcher:
+        more = self._profiles[profile].preload if profile != BASE else ()
+        return Launcher(level, [*self._preload, *more], self._environment, self._protected)
 
     def _run(self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline) -> Outcome:
+        self._check_usable()
         # Another attempt if the zygote has just died: nothing has begun by then.
-        for last in (False, True):
-            selection = self._current()
+        attempts = [BASE, BASE]
+        if execution.profile != BASE and self._keeper.offers(execution.profile):
+            attempts.insert(0, execution.profile)
+        while True:
             try:
-                launcher, ready = selection.wait()
-                if lifeline.killed is not None:
-                    raise ZygoteError("it was not needed any more")
-                return hand_over(launcher, ready, execution, supervisor, lifeline)
+                with self._keeper.zygote(attempts.pop(0)) as (launcher, ready):
+                    if lifeline.killed is not None:
+                        raise ZygoteError("it was not needed any more")
+                    return hand_over(launcher, ready, execution, supervisor, lifeline)
             except Refused as refused:
                 raise InvalidState(str(refused)) from refused
             except ZygoteError as error:
-                if last or lifeline.killed is not None:
+                if not attempts or lifeline.killed is not None:
                     killed = lifeline.answer()
                     if killed is not None:
                         return Outcome(status=Status.KILLED, reason=killed)
                     return Outcome(status=Status.LOST, reason=f"the sandbox could not be started: {error}")
-        raise AssertionError("the last attempt returns or raises")

@@ -128,69 +128,88 @@ class Filter:
         return bytes(program)
 
 
-class _Assembler:
-    """Instructions, one after the other. Whatever a rule does not decide goes on to the next."""
+# Stands for the run's own pid, which is not known yet.
+_OWN_PID: Final = -1
+
+_Instructions = list[tuple[int, int, int, int]]
+_Answer = int | tuple[tuple[int, int, int, int], ...]
+"""What becomes of a call: what the kernel is told at once, or instructions that look at the arguments."""
+
+
+class _Table:
+    """The answer to every call, by its number. What is not entered is denied; what is entered first counts."""
 
     def __init__(self, on: str) -> None:
-        self.on = on
-        self.code: list[tuple[int, int, int, int]] = []
-        self.own_pid: list[int] = []
+        self._on = on
+        self._answers: dict[int, _Answer] = {}
 
-    def add(self, code: int, operand: int, if_true: int = 0, if_false: int = 0) -> None:
-        self.code.append((code, if_true, if_false, operand))
-
-    def answer(self, names: Iterable[str], action: int) -> None:
+    def answer(self, names: Iterable[str], answer: _Answer) -> None:
         """Give one answer to all of these calls."""
-        known = [found for name in names if (found := number(name, self.on)) is not None]
-        # A jump goes 255 instructions far at most.
-        for at in range(0, len(known), 250):
-            part = known[at : at + 250]
-            for index, one in enumerate(part):
-                left = len(part) - index - 1
-                self.add(_IF_EQUAL, one, if_true=left, if_false=0 if left else 1)
-            self.add(_RETURN, action)
+        for name in names:
+            found = number(name, self._on)
+            if found is not None:
+                self._answers.setdefault(found, answer)
 
-    def answer_if(self, name: str, tests: Sequence[Test], otherwise: int, *, own_pid: bool = False) -> None:
+    def answer_if(self, name: str, tests: Sequence[Test], otherwise: int) -> None:
         """Allow a call whose arguments pass every test.
 
         Args:
             name: of the call.
             tests: each must hold.
             otherwise: the answer if one does not.
-            own_pid: the first test is for the run's own pid.
         """
-        found = number(name, self.on)
-        if found is None:
-            return
+        code: _Instructions = []
         left = sum(2 + (test.mask != 0xFFFFFFFF) for test in tests)
-        self.add(_IF_EQUAL, found, if_false=left + 2)
-        for index, test in enumerate(tests):
-            self.add(_LOAD, _AT_ARGUMENTS + 8 * test.argument)
+        for test in tests:
+            code.append((_LOAD, 0, 0, _AT_ARGUMENTS + 8 * test.argument))
             if test.mask != 0xFFFFFFFF:
-                self.add(_AND, test.mask)
+                code.append((_AND, 0, 0, test.mask))
                 left -= 1
             left -= 2
-            if own_pid and index == 0:
-                self.own_pid.append(len(self.code))
-            self.add(_IF_EQUAL, test.equals, if_false=left + 1)
-        self.add(_RETURN, _ALLOW)
-        self.add(_RETURN, otherwise)
+            code.append((_IF_EQUAL, 0, left + 1, test.equals))
+        self.answer([name], (*code, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, otherwise)))
 
     def answer_by_choice(self, name: str, argument: int, choices: Sequence[int], otherwise: int) -> None:
         """Allow a call whose argument is one of these."""
-        found = number(name, self.on)
-        if found is None:
-            return
-        self.add(_IF_EQUAL, found, if_false=len(choices) + 3)
-        self.add(_LOAD, _AT_ARGUMENTS + 8 * argument)
-        for index, choice in enumerate(choices):
-            self.add(_IF_EQUAL, choice, if_true=len(choices) - index)
-        self.add(_RETURN, otherwise)
-        self.add(_RETURN, _ALLOW)
+        code = [(_LOAD, 0, 0, _AT_ARGUMENTS + 8 * argument)]
+        code += [(_IF_EQUAL, len(choices) - at, 0, choice) for at, choice in enumerate(choices)]
+        self.answer([name], (*code, (_RETURN, 0, 0, otherwise), (_RETURN, 0, 0, _ALLOW)))
 
-    def finish(self) -> Filter:
-        packed = b"".join(struct.pack("<HBBI", *one) for one in self.code)
-        return Filter(packed, tuple(self.own_pid))
+    def instructions(self) -> _Instructions:
+        """What looks a number up, and answers."""
+        # Ranges of numbers with one answer: the first number of each, in order.
+        ranges: list[tuple[int, _Answer]] = [(0, _DENY)]
+        for at in sorted(self._answers):
+            for first, answer in ((at, self._answers[at]), (at + 1, self._answers.get(at + 1, _DENY))):
+                if ranges[-1][0] == first:
+                    ranges[-1] = first, answer
+                elif ranges[-1][1] != answer:
+                    ranges.append((first, answer))
+        return _search(ranges)
+
+
+def _search(ranges: Sequence[tuple[int, _Answer]]) -> _Instructions:
+    """Find the range that a number is in by halves.
+
+    When a filter is loaded the kernel tries it on every number there is, to know those that are always allowed:
+    to compare with one number after the other would make that slow.
+    """
+    if len(ranges) == 1:
+        answer = ranges[0][1]
+        return [(_RETURN, 0, 0, answer)] if isinstance(answer, int) else list(answer)
+    half = len(ranges) // 2
+    below, above = _search(ranges[:half]), _search(ranges[half:])
+    # A jump goes 255 instructions far at most; packing one that goes farther fails.
+    return [(_IF_AT_LEAST, len(below), 0, ranges[half][0]), *below, *above]
+
+
+def _pack(instructions: _Instructions) -> Filter:
+    own_pid = tuple(at for at, one in enumerate(instructions) if one[3] == _OWN_PID)
+    packed = b"".join(
+        struct.pack("<HBBI", code, if_true, if_false, max(operand, 0))
+        for code, if_true, if_false, operand in instructions
+    )
+    return Filter(packed, own_pid)
 
 
 def build(on: str | None = None, *, may_truncate: bool = True) -> Filter:
@@ -204,45 +223,42 @@ def build(on: str | None = None, *, may_truncate: bool = True) -> Filter:
     """
     on = on or machine()
     number("read", on)
-    out = _Assembler(on)
-    # Another architecture's numbers mean other calls: int 0x80 on x86-64, the x32 variant.
-    out.add(_LOAD, _AT_ARCHITECTURE)
-    out.add(_IF_EQUAL, _AUDIT[on], if_true=1)
-    out.add(_RETURN, _KILL)
-    out.add(_LOAD, _AT_NUMBER)
-    if on == X86_64:
-        out.add(_IF_AT_LEAST, _X32, if_false=1)
-        out.add(_RETURN, _KILL)
-    out.answer(ALLOWED, _ALLOW)
+    table = _Table(on)
+    table.answer(ALLOWED, _ALLOW)
     if may_truncate:
-        out.answer(["truncate"], _ALLOW)
-    out.answer(PRETENDED, _ERRNO)
-    out.answer(_ATTRIBUTES, _ERRNO | errno.ENOTSUP)
-    out.answer(FATAL, _KILL)
+        table.answer(["truncate"], _ALLOW)
+    table.answer(PRETENDED, _ERRNO)
+    table.answer(_ATTRIBUTES, _ERRNO | errno.ENOTSUP)
+    table.answer(FATAL, _KILL)
     # Their flags are in memory, where no filter sees them: the C library falls back to the older calls.
-    out.answer(["clone3", "openat2"], _ERRNO | errno.ENOSYS)
-    out.answer(["socket"], _ERRNO | errno.EACCES)
-    _add_conditions(out)
-    out.add(_RETURN, _DENY)
-    return out.finish()
+    table.answer(["clone3", "openat2"], _ERRNO | errno.ENOSYS)
+    table.answer(["socket"], _ERRNO | errno.EACCES)
+    _add_conditions(table)
+    # Another architecture's numbers mean other calls: int 0x80 on x86-64, the x32 variant.
+    program: _Instructions = [
+        (_LOAD, 0, 0, _AT_ARCHITECTURE),
+        (_IF_EQUAL, 1, 0, _AUDIT[on]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _AT_NUMBER),
+    ]
+    if on == X86_64:
+        program += [(_IF_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
+    return _pack([*program, *table.instructions()])
 
 
-def _add_conditions(out: _Assembler) -> None:
-    """Calls that depend on their arguments. Each rule loads; so they come after all that look at the number only.
-
-    A rule that does not apply has not loaded anything, and one that applies returns.
-    """
+def _add_conditions(table: _Table) -> None:
+    """Calls that depend on their arguments."""
     # Threads, but no processes: one process a run, so that a kill and the limits are exact.
     threads = [Test(0, _CLONE_THREAD, _CLONE_THREAD), Test(0, 0, _CLONE_NEW)]
-    out.answer_if("clone", threads, _DENY)
+    table.answer_if("clone", threads, _DENY)
     for name in ("kill", "tgkill"):
-        out.answer_if(name, [Test(0, 0)], _DENY, own_pid=True)
+        table.answer_if(name, [Test(0, _OWN_PID)], _DENY)
     # Streams only: the end of a datagram pair can send to any address.
     pair = [Test(0, _AF_UNIX), Test(1, _SOCK_STREAM, 0xF)]
-    out.answer_if("socketpair", pair, _ERRNO | errno.EACCES)
-    out.answer_if("prlimit64", [Test(0, 0)], _DENY)
-    out.answer_if("sched_setaffinity", [Test(0, 0)], _DENY)
-    out.answer_if("personality", [Test(0, _QUERY_ONLY)], _DENY)
-    out.answer_by_choice("ioctl", 1, _IOCTLS, _ERRNO | errno.ENOTTY)
-    out.answer_by_choice("prctl", 0, _PRCTLS, _DENY)
-    out.answer_by_choice("fcntl", 1, _FCNTLS, _DENY)
+    table.answer_if("socketpair", pair, _ERRNO | errno.EACCES)
+    table.answer_if("prlimit64", [Test(0, 0)], _DENY)
+    table.answer_if("sched_setaffinity", [Test(0, 0)], _DENY)
+    table.answer_if("personality", [Test(0, _QUERY_ONLY)], _DENY)
+    table.answer_by_choice("ioctl", 1, _IOCTLS, _ERRNO | errno.ENOTTY)
+    table.answer_by_choice("prctl", 0, _PRCTLS, _DENY)
+    table.answer_by_choice("fcntl", 1, _FCNTLS, _DENY)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from syft.logger import say
-from syft.sandbox import canary
+from syft.sandbox import advice, canary, scratch
 from syft.sandbox.acts.stage import Stage
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Fork, Ready
 from syft.sandbox.launch import Launcher, LevelError, ZygoteError
-from syft.sandbox.levels import NAMESPACES, PROCESS
+from syft.sandbox.levels import GVISOR, NAMESPACES, PROCESS
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.supervise import Supervisor
 
@@ -41,14 +38,20 @@ class Selection:
         levels: to try, the strongest first.
         launch: makes a zygote at a level.
         canary_every_s: how often the level must prove itself again.
+        breached: told, in this search's thread, that a fence which held does not hold any more.
     """
 
     def __init__(
-        self, levels: Sequence[str], launch: Callable[[str], Launcher], canary_every_s: float
+        self,
+        levels: Sequence[str],
+        launch: Callable[[str], Launcher],
+        canary_every_s: float,
+        breached: Callable[[Refused], None],
     ) -> None:
         self._levels = tuple(levels)
         self._launch = launch
         self._canary_every_s = canary_every_s
+        self._breached = breached
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._launcher: Launcher | None = None
@@ -123,50 +126,83 @@ class Selection:
                 _prove(chosen.launcher, chosen.ready.level)
             except canary.Breach as error:
                 say(logging.ERROR, "the fence has a hole", isolation=chosen.ready.level, why=str(error))
-                self._failure = Refused(
+                refused = Refused(
                     "This server does not run code any more: its fence has failed a test that it had passed "
                     f"before ({error}). Start the server again, and run `syft doctor` on its machine."
                 )
+                self._failure = refused
                 chosen.launcher.close()
+                self._breached(refused)
                 return
             except (canary.CanaryFailed, ZygoteError) as error:
-                say(logging.WARNING, "the fence could not be tested", why=str(error))
+                if not self._closing.is_set():
+                    say(logging.WARNING, "the fence could not be tested", why=str(error))
 
     def _find(self) -> Chosen:
         broken: list[ZygoteError] = []
         for level in self._levels:
-            with self._lock:
-                if self._closing.is_set():
-                    raise ZygoteError("it was closed")
-                self._launcher = launcher = self._launch(level)
             try:
-                ready = _prove(launcher, level)
+                return self._try(level)
             except (LevelError, canary.CanaryFailed) as error:
                 self._passed_over.append(f"{level}: {error}")
                 say(logging.WARNING, "a level of isolation is not available", isolation=level, why=str(error))
             except ZygoteError as error:
                 self._passed_over.append(f"{level}: {error}")
                 broken.append(error)
-            except BaseException:
-                launcher.close()
-                raise
-            else:
-                return Chosen(launcher, ready)
-            launcher.close()
         if len(broken) == len(self._levels):
             raise broken[-1]
         raise Refused(_refusal(self._levels, self._passed_over))
 
+    def _try(self, level: str) -> Chosen:
+        """A zygote at that level, proved.
+
+        A test that broke off says nothing about the fence: on a machine with too much to do it is the time that ran
+        out, or the kernel has ended the zygote for want of memory. It is made once more, so that neither leaves a
+        server at a weaker level, or without any, until its next start.
+
+        Raises:
+            LevelError: this machine does not allow the level.
+            CanaryFailed: the level did not prove itself.
+            ZygoteError: it could not be started, or died.
+        """
+        for last in (False, True):
+            with self._lock:
+                if self._closing.is_set():
+                    raise ZygoteError("it was closed")
+                self._launcher = launcher = self._launch(level)
+            try:
+                return Chosen(launcher, _prove(launcher, level))
+            except (ZygoteError, canary.CanaryFailed) as error:
+                launcher.close()
+                if last or self._closing.is_set() or isinstance(error, LevelError | canary.Breach):
+                    raise
+                say(
+                    logging.WARNING,
+                    "the fence could not be tested; once more",
+                    isolation=level,
+                    why=str(error),
+                )
+            except BaseException:
+                launcher.close()
+                raise
+        raise AssertionError("not reached")  # pragma: no cover - the second try ends the loop
+
 
 def _refusal(levels: Sequence[str], why: Sequence[str]) -> str:
     """Why no job is run, and what an operator can do about it."""
-    advice = "Run `syft doctor` on the server's machine to see what is missing"
+    to_do = "Run `syft doctor` on the server's machine to see what is missing"
+    if GVISOR in levels:
+        to_do += "; `gvisor` needs the program runsc (`apt install runsc`), and Linux on x86-64 or aarch64"
     if NAMESPACES in levels:
-        advice += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
-    advice += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."
+        to_do += "; `namespaces` needs Linux 5.12 with unprivileged user namespaces, `landlock` Linux 5.13"
+    to_do += ". A weaker level is used only if SYFT_ISOLATION_MIN or SYFT_ISOLATION names it."
+    if NAMESPACES in levels:
+        to_do = " ".join(
+            [to_do, *(f"For `namespaces`: {one}" for one in advice.how_to_raise(advice.look(), why[0]))]
+        )
     return (
         f"This server does not run code: isolation of at least '{levels[-1]}' is required and not available "
-        f"here ({'; '.join(why)}). {advice}"
+        f"here ({'; '.join(why)}). {to_do}"
     )
 
 
@@ -174,39 +210,45 @@ def _prove(launcher: Launcher, level: str) -> Ready:
     """Wait for a zygote, and have it show what its level promises.
 
     Raises:
-        ZygoteError: it could not be started.
+        ZygoteError: it could not be started, or has died.
         CanaryFailed: it did not show it.
     """
     if level == PROCESS:
         return launcher.wait()
-    # Set up while the zygote imports.
-    folder = Path(tempfile.gettempdir(), f"syft-canary-{secrets.token_hex(8)}")
+    held = scratch.Held("syft-selftest-")
     try:
-        with Stage(folder, canary.LIMITS) as stage:
-            stage.get_ready()
-            ready = launcher.wait()
-            canary.check(_On(launcher, ready), stage, level)
-    except (ZygoteError, canary.CanaryFailed):
+        with Stage(held.path / "stage", canary.LIMITS) as stage:
+            # The acts are tried outside first, while the zygote imports.
+            canary.check(_On(launcher), stage, level)
+    except (ZygoteError, canary.Breach):
+        raise
+    except canary.CanaryFailed as error:
+        launcher.wait()  # perhaps for the same reason, and it knows more
+        if launcher.gone:
+            # That says nothing about the level.
+            raise ZygoteError(f"it died during its self-test: {error}") from error
         raise
     except Exception as error:
-        launcher.wait()  # perhaps for the same reason, and it knows more
+        launcher.wait()
         raise ZygoteError(f"the self-test could not be set up: {error}") from error
-    return ready
+    finally:
+        held.remove()
+    return launcher.wait()
 
 
 class _On:
-    """Runs on one zygote, whatever becomes of others."""
+    """Runs on one zygote, as soon as it is ready, whatever becomes of others."""
 
-    def __init__(self, launcher: Launcher, ready: Ready) -> None:
+    def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._ready = ready
 
     def run(self, execution: Execution, *, result: BinaryIO) -> Outcome:
+        ready = self._launcher.wait()
         lifeline = Lifeline()
         try:
             supervisor = Supervisor(execution, result, None, lifeline)
             try:
-                return hand_over(self._launcher, self._ready, execution, supervisor, lifeline)
+                return hand_over(self._launcher, ready, execution, supervisor, lifeline)
             except ZygoteError as error:
                 return Outcome(status=Status.LOST, reason=str(error))
             finally:

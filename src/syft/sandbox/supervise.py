@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syft.errors import InvalidInput
+from syft.model.limits import MIB, bytes_text
 from syft.sandbox import scratch
 from syft.sandbox.channel import Failed, Progress, Result, Start, Started, message_frame
 from syft.sandbox.contract import Execution, FileInput, Host, InlineInput, Outcome
 from syft.sandbox.incoming import ChannelError, Complete, Event, Incoming, Launched, ResultSizeError
 from syft.sandbox.launches import UNREAD_MAX, Launches
+from syft.sandbox.levels import START_S
 from syft.sandbox.lifeline import GRACE_S, Lifeline
-from syft.sandbox.limits import MIB, Usage, bytes_text
+from syft.sandbox.limits import Usage
 from syft.sandbox.verdict import Evidence, cpu_text, limit_text, outcome
 
 # Nobody reads so much: a run that prints more is stopped, since reading it costs the server time.
@@ -85,13 +87,16 @@ class Supervisor:
             self._stack.close()
             raise InvalidInput(f"an input cannot be opened: {error.strerror}", str(error)) from error
         limits = execution.limits
-        self._incoming = Incoming(result_bytes=limits.result_bytes)
-        self._printed = {one: Printed(limits.output_bytes) for one in (self._stdout, self._stderr)}
+        self._incoming = Incoming(result_bytes=limits.output_bytes)
+        self._printed = {one: Printed(limits.printed_bytes) for one in (self._stdout, self._stderr)}
         self._launches = Launches(host, execution.links, lifeline.wake)
         self._sending: Iterator[bytes | memoryview] | None = iter([self._start_frame()])
         self._unsent = memoryview(b"")
         self._progress: Progress | None = None
         self._progress_due = 0.0
+        self._begun = 0.0
+        self._start_s = 0.0
+        self._deadline = math.inf
         self._check_due = time.monotonic() + CHECK_EVERY_S
         self._silent = False  # nothing more is read from the channel
         self._silent_until = math.inf
@@ -127,7 +132,7 @@ class Supervisor:
                 files=[name for name, one in inputs.items() if isinstance(one, FileInput)],
                 links=sorted(self._execution.links),
                 datasite_parameter=self._execution.datasite_parameter,
-                result_bytes=self._execution.limits.result_bytes,
+                result_bytes=self._execution.limits.output_bytes,
             )
         )
 
@@ -155,12 +160,14 @@ class Supervisor:
         Raises:
             OSError: the result could not be written.
         """
-        begun = time.monotonic()
+        self._begun = time.monotonic()
+        self._start_s = START_S.get(level, 0.0)
+        self._deadline = self._begun + (self._start_s or self._execution.limits.wall_s)
         try:
-            self._watch(directory, begun + self._execution.limits.wall_s)
+            self._watch(directory)
             self._read_leftovers()
             self._tell_progress(math.inf)
-            self._account(begun)
+            self._account()
         finally:
             killed = self._lifeline.answer()
         self._evidence.killed = killed
@@ -169,7 +176,7 @@ class Supervisor:
         self._evidence.stdout, self._evidence.stderr = (one.text() for one in self._printed.values())
         return outcome(self._execution, self._evidence, error_names, level)
 
-    def _watch(self, directory: Path, deadline: float) -> None:
+    def _watch(self, directory: Path) -> None:
         """Deal with what happens until it is over, or the process does not die of what it should die of."""
         give_up = math.inf
         while not self._over():
@@ -178,14 +185,16 @@ class Supervisor:
                 return
             if self._lifeline.killed is not None:
                 give_up = min(give_up, now + GRACE_S)
-            elif now >= deadline:
+            elif now >= self._deadline and self._start_s and not self._evidence.started:
+                self._lifeline.lose(f"the run could not be started within {self._start_s:g} s")
+            elif now >= self._deadline:
                 self._lifeline.kill(f"wall-clock limit {self._execution.limits.wall_s:g} s exceeded")
             elif now >= self._silent_until:
                 self._lifeline.kill("the code closed its channel to the node")
             self._check_use(directory, now)
             self._tell_progress(now)
             killed = self._lifeline.killed is not None
-            due = min(give_up if killed else min(deadline, self._silent_until), self._check_due)
+            due = min(give_up if killed else min(self._deadline, self._silent_until), self._check_due)
             self._step(max(0.0, due - now))
 
     def _over(self) -> bool:
@@ -271,13 +280,21 @@ class Supervisor:
             case Progress():
                 self._progress = event
             case Started():
-                evidence.started = True
+                self._begin()
             case Result():
                 evidence.result = event
             case Complete():
                 evidence.complete = True
             case Failed():
                 evidence.failed = event
+
+    def _begin(self) -> None:
+        """Note that the stranger's code is next. The code itself may say so again; only the first time is true."""
+        if self._start_s and not self._evidence.started:
+            self._lifeline.begin()
+            self._begun = time.monotonic()
+            self._deadline = self._begun + self._execution.limits.wall_s
+        self._evidence.started = True
 
     def _next_to_send(self) -> None:
         """Have something to send, if there is anything."""
@@ -331,7 +348,7 @@ class Supervisor:
                 if not self._read_printed(descriptor):
                     break
 
-    def _account(self, begun: float) -> None:
+    def _account(self) -> None:
         """Note what was used."""
         ended = self._lifeline.ended
         if ended is not None:
@@ -339,7 +356,7 @@ class Supervisor:
         else:
             cpu_s, max_rss_bytes = self._lifeline.used() if self._final else (0.0, 0)
         self._evidence.usage = Usage(
-            wall_s=time.monotonic() - begun, cpu_s=cpu_s, max_rss_bytes=max_rss_bytes
+            wall_s=time.monotonic() - self._begun, cpu_s=cpu_s, max_rss_bytes=max_rss_bytes
         )
 
 

@@ -14,12 +14,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
+from syft.model.limits import bytes_text
 from syft.sandbox.channel import Failed, Hint, Result
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Ended
-from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage, bytes_text
+from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage
 
 OTHER_ERROR: Final = "Exception"
+ONE_PROCESS_HINT: Final = "a run starts no processes; use threads, or workers=0"
 READ_ONLY_HINT: Final = "the inputs are read-only, work on a copy: data = data.copy()"
 FORBIDDEN_CALL: Final = "the code made a forbidden system call"
 # What people return by mistake, beside classes of their own.
@@ -121,6 +123,8 @@ def _judge_failure(
         reason += f" on line {line}"
     if failed.hint == "read_only":
         reason += f": {READ_ONLY_HINT}"
+    if failed.hint == "one_process":
+        reason += f": {ONE_PROCESS_HINT}"
     return Status.FAILED, reason
 
 
@@ -132,6 +136,8 @@ def _judge_exit(status: int, cpu_s: float, limits: Limits) -> tuple[Status, str]
         return Status.KILLED, cpu_text(limits)
     if status == -signal.SIGKILL:
         return Status.KILLED, "killed by the system, most likely for want of memory"
+    if status == -signal.SIGXFSZ:
+        return Status.KILLED, limit_text("scratch", limits)
     if status == -signal.SIGSYS:
         return Status.KILLED, FORBIDDEN_CALL
     name = signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
@@ -151,11 +157,11 @@ def limit_text(hint: Hint, limits: Limits) -> str:
         case "scratch":
             return f"scratch space limit {bytes_text(limits.scratch_bytes)} exceeded"
         case "threads":
-            return f"limit of {limits.threads} threads exceeded"
+            return f"limit of {limits.threads} thread{'s' if limits.threads > 1 else ''} exceeded"
         case "descriptors":
             return f"limit of {OPEN_FILES_MAX} open files exceeded"
         case "result_bytes":
-            return f"result limit {bytes_text(limits.result_bytes)} exceeded"
+            return f"output limit {bytes_text(limits.output_bytes)} exceeded"
         case _:
             return ""
 

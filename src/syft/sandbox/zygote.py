@@ -10,20 +10,42 @@ import errno
 import gc
 import importlib
 import os
-import resource
 import select
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
-from syft.sandbox import child, closure, jail, landlock, levels, mounts, namespaces, scratch, seccomp
+from syft.sandbox import (
+    child,
+    closure,
+    family,
+    jail,
+    landlock,
+    levels,
+    mounts,
+    namespaces,
+    scratch,
+    seccomp,
+    warden,
+)
 from syft.sandbox.control import Configure, Ended, Fork, Forked, Ready, Unable, receive, send, to_zygote
 from syft.sandbox.limits import Limits
-from syft.sandbox.linux import PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, become, die_with_parent, prctl
+from syft.sandbox.linux import (
+    CAP_CHOWN,
+    CAP_DAC_OVERRIDE,
+    CAP_KILL,
+    CAP_SETGID,
+    CAP_SETUID,
+    PR_SET_CHILD_SUBREAPER,
+    PR_SET_DUMPABLE,
+    become,
+    die_with_parent,
+    has_capabilities,
+    prctl,
+)
 from syft.wire import codec
 
 SETUP_FAILED: Final = 120
@@ -31,8 +53,9 @@ SETUP_FAILED: Final = 120
 # runs ("dynamic users"), low enough to exist in containers that map 65,536 uids.
 FIRST_OWNER: Final = 61184
 OWNERS: Final = 4336
+# What it takes to give a run a user and a directory, to end it, and to remove what it left.
+_RULES_OTHERS: Final = (CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID)
 _SWEEP_EVERY_S: Final = 1.0
-_SWEEP_WAIT_S: Final = 5.0
 
 
 def main() -> None:
@@ -44,9 +67,16 @@ def main() -> None:
     if not isinstance(configure, Configure):
         return
     try:
-        fence = make_fence(configure, lambda error: send(connection, Unable(_told(error), for_level=True)))
+        held = scratch.hold(Path(configure.scratch))
+    except FileNotFoundError:
+        return  # the server has gone, and another has removed what it left
+    if configure.level == levels.GVISOR:
+        warden.keep(connection, server, configure)
+        return
+    try:
+        fence = make_fence(configure, lambda error: send(connection, Unable(told(error), for_level=True)))
     except Exception as error:
-        send(connection, Unable(_told(error), for_level=True))
+        send(connection, Unable(told(error), for_level=True))
         return
     if fence is None:
         # We stay outside, as the parent with whom the one inside dies.
@@ -54,17 +84,20 @@ def main() -> None:
         namespaces.keep()
         scratch.remove(Path(configure.scratch))
         return
+    if configure.level == levels.NAMESPACES:
+        # It is outside; the process there keeps it.
+        os.close(held)
     try:
         zygote = Zygote(connection, server, configure, fence)
         ready = zygote.prepare()
     except Exception as error:
-        send(connection, Unable(_told(error)))
+        send(connection, Unable(told(error)))
         return
-    send(connection, ready)
-    zygote.serve()
+    zygote.serve(ready)
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """What went wrong, for the server."""
     return f"{type(error).__name__}: {error}"
 
 
@@ -79,6 +112,10 @@ class Fence(Protocol):
 
     def cell(self, limits: Limits, uid: str) -> jail.Cell:
         """What the forked process will enter; called in that process."""
+        ...
+
+    def after_fork(self) -> None:
+        """What is done by the zygote for the next run, when one has been forked and nobody waits."""
         ...
 
     def ended(self, uid: str) -> None:
@@ -104,12 +141,12 @@ def make_fence(configure: Configure, failed: Callable[[Exception], None]) -> Fen
     match configure.level:
         case levels.NAMESPACES:
             paths = closure.readable_paths(configure.protected)
-            was_root = os.geteuid() == 0
+            first = namespaces.may_mount()
             if not namespaces.fork_through(
-                lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER), failed
+                lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER, mounts_first=first), failed
             ):
                 return None
-            namespaces.arrive(paths, configure.scratch, was_root=was_root)
+            namespaces.arrive(paths, configure.scratch, mounted=first)
             return NamespacesFence(paths)
         case levels.LANDLOCK:
             abi = landlock.version()
@@ -138,13 +175,25 @@ class _FileRules:
             self._hold(path, landlock.READ)
         for name in closure.DEVICES:
             self._hold(f"/dev/{name}", landlock.READ_AND_WRITE)
+        self._ready: landlock.Ruleset | None = self._ruleset()
 
     def _hold(self, path: str, rights: int) -> None:
         with contextlib.suppress(FileNotFoundError):
             self._granted.append((os.open(path, os.O_PATH | os.O_CLOEXEC), rights))
 
-    def ruleset(self) -> landlock.Ruleset:
-        """Rules for one run, to which its own directories are still to be added."""
+    def take(self) -> landlock.Ruleset:
+        """Rules for the run that calls this, to which its own directories are still to be added."""
+        return self._ready or self._ruleset()
+
+    def renew(self) -> None:
+        """Make other rules for the next run, since the ones there are belong to the one just forked."""
+        if self._ready is not None:
+            self._ready.close()
+        self._ready = None
+        with contextlib.suppress(OSError):  # then that run makes them itself, or cannot be set up
+            self._ready = self._ruleset()
+
+    def _ruleset(self) -> landlock.Ruleset:
         ruleset = landlock.Ruleset(self._abi)
         for descriptor, rights in self._granted:
             ruleset.allow(descriptor, rights)
@@ -174,9 +223,14 @@ class NamespacesFence:
 
     def cell(self, limits: Limits, uid: str) -> jail.Cell:
         """The same for every run."""
-        ruleset = self._files.ruleset() if self._files else None
+        ruleset = self._files.take() if self._files else None
         # Its parent is in another pid namespace, and has the number 0 there.
         return jail.Cell(limits, mounts.SCRATCH, 0, room=self._room, ruleset=ruleset, filter=self._filter)
+
+    def after_fork(self) -> None:
+        """Rules for the next."""
+        if self._files is not None:
+            self._files.renew()
 
     def ended(self, uid: str) -> None:
         """Its mounts went with it."""
@@ -200,13 +254,17 @@ class OwnerFence:
         self._filter = calls
         self._owners: dict[str, int] = {}  # uid of the run -> user it runs as
         self.weaknesses: list[str] = []
-        self._changes_owner = os.geteuid() == 0 and _can_become(FIRST_OWNER)
+        # Root of a container may lack any of these. Without CAP_KILL it could not end a run of another user.
+        may_rule = os.geteuid() == 0 and has_capabilities(*_RULES_OTHERS)
+        self._changes_owner = may_rule and _can_become(FIRST_OWNER)
         if files is None:
             self.weaknesses.append(
                 "processes that a run starts can outlive the sandbox if it is ended with SIGKILL"
             )
         if os.geteuid() != 0:
             self.weaknesses.append("runs have the server's user")
+        elif not may_rule:
+            self.weaknesses.append("runs have the server's user, because this root may not act for others")
         elif not self._changes_owner:
             self.weaknesses.append("runs have the server's user, because others cannot read the libraries")
 
@@ -226,9 +284,14 @@ class OwnerFence:
             f"{self._directory}/{uid}",
             os.getppid(),
             owner=self._owners.get(uid),
-            ruleset=self._files.ruleset() if self._files else None,
+            ruleset=self._files.take() if self._files else None,
             filter=self._filter,
         )
+
+    def after_fork(self) -> None:
+        """Rules for the next."""
+        if self._files is not None:
+            self._files.renew()
 
     def ended(self, uid: str) -> None:
         """Its user is free for another."""
@@ -262,28 +325,17 @@ class Zygote:
         self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
 
     def prepare(self) -> Ready:
-        """Import, check, and freeze.
-
-        Raises:
-            RuntimeError: importing has started a thread, so that forking is not safe.
-        """
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-        missing = _preload(self._configure.preload)
-        _warm_up()
-        tasks = os.listdir("/proc/self/task")
-        if len(tasks) != 1:
-            names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
-            raise RuntimeError(f"importing has started threads: {', '.join(names)}")
+        """Import, check, and freeze. See `get_ready`."""
         _be_first_when_memory_is_short()
-        # A run of the same user must not take over the connection to the server.
-        prctl(PR_SET_DUMPABLE, 0)
-        gc.collect()
-        gc.freeze()
-        names = sorted(_error_names(BaseException))
-        return Ready(self._configure.level, missing, names, self._fence.weaknesses)
+        return get_ready(self._configure, self._fence.weaknesses)
 
-    def serve(self) -> None:
-        """Fork what the server asks for, and tell it what ended, until it goes away."""
+    def serve(self, ready: Ready) -> NoReturn:
+        """Fork what the server asks for, and tell it what ended, until it goes away.
+
+        Args:
+            ready: said first.
+        """
+        self._tell(ready)
         poll = select.poll()
         poll.register(self._connection, select.POLLIN)
         poll.register(self._server, select.POLLIN)
@@ -316,27 +368,12 @@ class Zygote:
         pidfd = os.pidfd_open(pid)
         self._runs[pidfd] = fork.uid, pid
         self._tell(Forked(fork.uid), pidfd)
+        self._fence.after_fork()
         return pidfd
 
     def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
-        try:
-            cell = self._fence.cell(fork.limits, fork.uid)
-            # Asked again by the jail, since changing the user takes it back.
-            die_with_parent(cell.parent)
-            # The objects must not close numbers that mean something else by then.
-            self._connection.detach()
-            output, errors, channel, *files = descriptors
-            null = os.open(os.devnull, os.O_RDONLY)
-            wanted = [null, output, errors, channel, *files]
-            if cell.ruleset is not None:
-                wanted.append(cell.ruleset.descriptor)
-                cell.ruleset.descriptor = len(wanted) - 1
-            jail.arrange_descriptors(wanted)
-            connection = socket.socket(fileno=3)
-            child.main(connection, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
-        finally:
-            os._exit(SETUP_FAILED)
+        become_run(self._connection, descriptors, lambda: self._fence.cell(fork.limits, fork.uid))
 
     def _reap(self, pidfd: int) -> Ended:
         """Collect a run that has ended, with everything it started."""
@@ -352,17 +389,9 @@ class Zygote:
 
     def _sweep(self) -> None:
         """End every process whose parent within a run has gone: it would outlive the run."""
-        deadline = time.monotonic() + _SWEEP_WAIT_S
-        runs = {pid for _, pid in self._runs.values()}
-        while (orphans := _children() - runs) and time.monotonic() < deadline:
-            for pid in orphans:
-                _stop_breeding(pid)
-                os.kill(pid, signal.SIGKILL)  # the number is ours until we wait
-            for pid in orphans:
-                os.waitpid(pid, os.WNOHANG)
-            time.sleep(0.001)
+        family.sweep({pid for _, pid in self._runs.values()})
 
-    def _tell(self, message: Forked | Ended, *descriptors: int) -> None:
+    def _tell(self, message: Ready | Forked | Ended, *descriptors: int) -> None:
         try:
             send(self._connection, message, descriptors)
         except OSError:
@@ -377,6 +406,58 @@ class Zygote:
         self._sweep()
         self._fence.removed()
         os._exit(0)
+
+
+def get_ready(configure: Configure, weaknesses: list[str]) -> Ready:
+    """Become a process from which runs can be forked: import, check, and freeze.
+
+    Args:
+        configure: what to import, and for which level.
+        weaknesses: what the level lacks on this machine, one sentence each.
+    Raises:
+        RuntimeError: importing has started a thread, so that forking is not safe.
+    """
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    missing = _preload(configure.preload)
+    _warm_up()
+    tasks = os.listdir("/proc/self/task")
+    if len(tasks) != 1:
+        names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
+        raise RuntimeError(f"importing has started threads: {', '.join(names)}")
+    # A run of the same user must not take over the connection to the server.
+    prctl(PR_SET_DUMPABLE, 0)
+    gc.collect()
+    gc.freeze()
+    return Ready(configure.level, missing, sorted(_error_names(BaseException)), weaknesses)
+
+
+def become_run(
+    connection: socket.socket, descriptors: list[int], make_cell: Callable[[], jail.Cell]
+) -> NoReturn:
+    """What a freshly forked process does: it goes into its cell, does its run, and ends.
+
+    Args:
+        connection: of the parent's, which is given up.
+        descriptors: for stdout, stderr and the channel, and of the inputs that are files.
+        make_cell: makes what to go into.
+    """
+    try:
+        cell = make_cell()
+        # Asked again by the jail, since changing the user takes it back.
+        die_with_parent(cell.parent)
+        # The objects must not close numbers that mean something else by then.
+        connection.detach()
+        output, errors, channel, *files = descriptors
+        null = os.open(os.devnull, os.O_RDONLY)
+        wanted = [null, output, errors, channel, *files]
+        if cell.ruleset is not None:
+            wanted.append(cell.ruleset.descriptor)
+            cell.ruleset.descriptor = len(wanted) - 1
+        jail.arrange_descriptors(wanted)
+        own = socket.socket(fileno=3)
+        child.main(own, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
+    finally:
+        os._exit(SETUP_FAILED)
 
 
 def _preload(names: list[str]) -> list[str]:
@@ -425,33 +506,6 @@ def _error_names(root: type[BaseException]) -> set[str]:
         names.add(one.__name__)
         waiting += one.__subclasses__()
     return names
-
-
-def _children() -> set[int]:
-    """Pids of this process's children, dead ones that have not been waited for included."""
-    try:
-        text = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        everybody = map(int, filter(str.isdigit, os.listdir("/proc")))
-        return {pid for pid in everybody if _parent(pid) == os.getpid()}
-    return set(map(int, text.split()))
-
-
-def _parent(pid: int) -> int:
-    """Pid of a process's parent; 0 if it has gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return 0
-    return int(text.rpartition(")")[2].split()[1])
-
-
-def _stop_breeding(pid: int) -> None:
-    """Forbid a process to fork, so that a chain of them comes to an end."""
-    try:
-        resource.prlimit(pid, resource.RLIMIT_NPROC, (0, 0))
-    except (ProcessLookupError, PermissionError):
-        return
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from syft.errors import DecodeError, NodeUnreachable, TooLarge
+from syft.server.onewrite import OneWrite
 from syft.transport.http import LENGTH, MAX_BODY
 
 # A message's head is some 200 bytes; nginx and h11 allow 32 and 64 KiB.
@@ -27,6 +28,10 @@ class BoundedHead(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._came_further = False
         self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Somebody has connected."""
+        super().connection_made(cast(asyncio.Transport, OneWrite(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; bytes that end no head and hold no body are part of a head, or trailers, that go on."""

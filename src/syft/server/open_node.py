@@ -12,13 +12,13 @@ from typing import Final, Literal, cast
 from syft.config import Settings
 from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
 from syft.node.keyfile import load_or_make
-from syft.node.node import Node, utc_now
+from syft.node.node import Node, Parts, utc_now
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
 from syft.store.sql import DATABASE_NAME, open_store
 
-KINDS = ("datasite",)
+KINDS = ("datasite", "gateway")
 SIDES = ("high", "low")
 KEY_NAME: Final = "node.key"
 # A folder with one of these in it is a node's.
@@ -58,7 +58,7 @@ def open_node(
         settings: what the operator set.
         name: of the node; its folder is named after it.
         reset: throw away what it had.
-        kind: "datasite", ...
+        kind: "datasite" or "gateway".
         side_type: "high" or "low".
         clock: the time, in UTC.
     Raises:
@@ -68,7 +68,7 @@ def open_node(
         StorageFull: there is no room.
     """
     if kind not in KINDS:
-        raise InvalidInput(f"This version launches a server of type 'datasite' only, not '{kind}'.")
+        raise InvalidInput(f"A server's type is 'datasite' or 'gateway', not '{kind}'.")
     if side_type not in SIDES:
         raise InvalidInput(f"A server's side is 'high' or 'low', not '{side_type}'.")
     folder = folder_of(settings, name)
@@ -91,17 +91,19 @@ def open_node(
             raise
         text = f"{error.public_message.rstrip('.')}, {_OR_RESET}"
         raise type(error)(text, error.private_message) from error
+
+    def parts() -> Parts:
+        runner = EmbeddedRunner(
+            level=settings.isolation,
+            minimum=settings.isolation_min,
+            # All nodes of this machine: their keys, databases and values are in folders side by side.
+            protected=[settings.home],
+        )
+        return Parts(store, Blobs(folder / "blobs"), runner)
+
     try:
-        blobs = Blobs(folder / "blobs")
-        return Node(
-            store=store,
-            blobs=blobs,
-            runner=EmbeddedRunner(
-                level=settings.isolation,
-                minimum=settings.isolation_min,
-                # All nodes of this machine: their keys, databases and values are in folders side by side.
-                protected=[settings.home],
-            ),
+        node = Node(
+            parts=parts,
             identity=identity,
             settings=settings,
             name=name,
@@ -109,9 +111,11 @@ def open_node(
             side_type=side_type,
             clock=clock,
         )
+        node.open()
     except BaseException:
         store.close()
         raise
+    return node
 
 
 def throw_away(folder: Path, settings: Settings) -> None:

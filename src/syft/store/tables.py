@@ -23,14 +23,17 @@ from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
+from syft.model.letter import Letter
 from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
+from syft.model.peer import Peer
 from syft.model.permission import Grant
+from syft.model.pool import Pool
 from syft.model.request import Request, RequestHandler
 from syft.model.user import SessionKey, User
 from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 
 # One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
 OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
@@ -295,7 +298,26 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
     RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
     Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
     JobLog: _Spec("job_logs", "job log"),
+    Peer: _Spec(
+        "peers",
+        "peer",
+        taken="This node is known already.",
+        unique=(("node_uid",), ("verify_key",)),
+    ),
+    Letter: _Spec(
+        "letters",
+        "letter",
+        taken="This message has been taken before.",
+        unique=(("sender", "message_uid"),),
+        indexed=(("state",),),
+    ),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
+    Pool: _Spec(
+        "pools",
+        "worker pool",
+        taken="A worker pool with this name already exists.",
+        unique=(("name",),),
+    ),
 }
 
 _KINDS: Final = {record: _kind(record, spec) for record, spec in _SPECS.items()}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +25,7 @@ from syft.client.pointer import Pointer
 from syft.client.policies import Constant, ExactMatch, MixedInputPolicy, SingleExecutionExactOutput
 from syft.errors import CodeFailed, InvalidCode, InvalidInput, LimitExceeded, UnsupportedType
 from syft.model.code import MustBe, Parameter
+from syft.model.limits import JobLimits
 from syft.sandbox.contract import Execution, Host, Outcome, Status
 from syft.sandbox.runner import EmbeddedRunner
 
@@ -66,8 +68,10 @@ def test_without_brackets() -> None:
     assert list(example.signature.parameters) == ["x"]
 
 
-def test_options_arrive(asset: AssetView, capsys: pytest.CaptureFixture[str]) -> None:
-    @syft_function_single_use(data=asset, share_results_with_owners=True, worker_pool_name="large")
+def test_options_arrive(asset: AssetView) -> None:
+    @syft_function_single_use(
+        data=asset, share_results_with_owners=True, worker_pool_name="large", limits={"wall": "10 min"}
+    )
     def example(data: Any) -> Any:
         return data
 
@@ -76,14 +80,20 @@ def test_options_arrive(asset: AssetView, capsys: pytest.CaptureFixture[str]) ->
     assert submission.output_policy.limit == 1
     assert submission.share_results_with_owners
     assert submission.pool == "large"
-    assert "this version has one pool; 'large' is noted and nothing else" in capsys.readouterr().out
+    assert submission.asked == JobLimits(wall_s=600)
+    assert "Asks for: wall clock 10 min" in repr(example)
     assert submission.parameters == (Parameter(name="data", annotation="Any"),)
 
     @syft_function(name="other", worker_pool_name="default-pool")
     def example2() -> None: ...
 
-    assert "pool" not in capsys.readouterr().out
     assert example2.submission.name == "other"
+    assert example2.submission.limits is msgspec.UNSET
+
+
+def test_an_input_called_limits_is_not_mistaken_for_limits(asset: AssetView) -> None:
+    with pytest.raises(InvalidInput, match=r"input_policy=sy.ExactMatch\(limits="):
+        syft_function_single_use(limits=asset)  # type: ignore[arg-type]
 
 
 def test_outside_names_are_warned_of_with_their_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from syft.code.capture import CapturedFunction, analyse, capture, check_submissi
 from syft.code.review import Kind
 from syft.errors import InvalidCode
 from syft.model.code import CodeSubmission, Constant, InputPolicy, MustBe, OfType, OutputPolicy, Parameter
+from syft.model.limits import JobLimits
 from syft.model.uid import UID
 
 CONST = 10
@@ -409,6 +410,7 @@ def test_the_digest_depends_on_every_field() -> None:
         change(nested=()),
         change(pool="other"),
         change(share_results_with_owners=True),
+        change(limits=JobLimits(wall_s=60)),
     ]
     changed = {
         name
@@ -420,6 +422,12 @@ def test_the_digest_depends_on_every_field() -> None:
     digests = {digest(submission) for submission in (GOOD, *others)}
     assert len(digests) == len(others) + 1
     assert all(len(one) == 64 for one in digests)
+
+
+def test_a_function_from_before_there_were_limits_keeps_its_digest() -> None:
+    """What was submitted and asked for then could otherwise never be approved."""
+    submission = CodeSubmission(name="f", source="def f(): pass\n")
+    assert digest(submission) == "61d83f539d6de861a3f6526403a74a07f39a04b56ba7e1738bd58135b2ef24b5"
 
 
 def test_the_digest_does_not_depend_on_the_order_of_dicts() -> None:

@@ -9,6 +9,7 @@ import pytest
 from syft.errors import InvalidInput, LimitExceeded, NotApproved, PolicyExhausted
 from syft.model.code import Code, CodeSubmission, Mode, OutputPolicy
 from syft.model.job import Job, JobState, Release
+from syft.model.limits import JobLimits
 from syft.model.object import ObjectRecord, ValueRef
 from syft.model.permission import Grant
 from syft.model.request import NestedCode, Request, RequestState
@@ -20,6 +21,7 @@ from syft.policy.release import release
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER, SCIENTIST = UID(), UID()
+LIMITS = JobLimits(wall_s=60)
 
 
 class ListLedger:
@@ -136,19 +138,24 @@ def test_a_policy_that_lets_nothing_out_cannot_be_made() -> None:
 def test_the_approval_digest_binds_every_part() -> None:
     record = ObjectRecord(uid=UID(), kind="asset", owner_uid=OWNER, private=value(), created_at=NOW)  # type: ignore[arg-type]
     nested = NestedCode(name="g", code_uid=UID(), digest="n")
-    base = approval_digest("code", [nested], {"data": record}, "env")
+    base = approval_digest("code", [nested], {"data": record}, "env", LIMITS)
     moved = msgspec.structs.replace(record, private=ValueRef(digest="1" * 64, size=1, type_name="int"))
     mocked = msgspec.structs.replace(record, mock=value())
     others = {
-        approval_digest("other", [nested], {"data": record}, "env"),
-        approval_digest("code", [], {"data": record}, "env"),
-        approval_digest("code", [msgspec.structs.replace(nested, digest="m")], {"data": record}, "env"),
-        approval_digest("code", [nested], {"data": moved}, "env"),
-        approval_digest("code", [nested], {"data": mocked}, "env"),
-        approval_digest("code", [nested], {"other": record}, "env"),
-        approval_digest("code", [nested], {}, "env"),
-        approval_digest("code", [nested], {"data": record}, "other"),
+        approval_digest("other", [nested], {"data": record}, "env", LIMITS),
+        approval_digest("code", [], {"data": record}, "env", LIMITS),
+        approval_digest(
+            "code", [msgspec.structs.replace(nested, digest="m")], {"data": record}, "env", LIMITS
+        ),
+        approval_digest("code", [nested], {"data": moved}, "env", LIMITS),
+        approval_digest("code", [nested], {"data": mocked}, "env", LIMITS),
+        approval_digest("code", [nested], {"other": record}, "env", LIMITS),
+        approval_digest("code", [nested], {}, "env", LIMITS),
+        approval_digest("code", [nested], {"data": record}, "other", LIMITS),
+        approval_digest("code", [nested], {"data": record}, "env", JobLimits(wall_s=61)),
+        approval_digest("code", [nested], {"data": record}, "env", JobLimits(cpu_s=60)),
+        approval_digest("code", [nested], {"data": record}, "env", JobLimits()),
     }
     assert base not in others
-    assert len(others) == 8
-    assert base == approval_digest("code", [nested], {"data": record}, "env")
+    assert len(others) == 11
+    assert base == approval_digest("code", [nested], {"data": record}, "env", LIMITS)

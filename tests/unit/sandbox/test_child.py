@@ -20,6 +20,7 @@ from syft.sandbox.channel import (
     Progress,
     Reply,
     Result,
+    RunEnd,
     Start,
     Started,
     bulk_header,
@@ -127,6 +128,10 @@ def test_an_input_that_is_no_value_stops_the_run(tmp_path: Path, content: bytes)
     talk.end()
 
 
+def raised_in(module: str, number: int) -> str:
+    return f"exec('raise PermissionError({number}, 0)', {{'__name__': '{module}'}})"
+
+
 @pytest.mark.parametrize(
     ("body", "hint"),
     [
@@ -141,6 +146,12 @@ def test_an_input_that_is_no_value_stops_the_run(tmp_path: Path, content: bytes)
         ("raise RuntimeError('other')", ""),
         ("raise ValueError('assignment destination is read-only')", "read_only"),
         ("raise ValueError('other')", ""),
+        ("raise PermissionError(1, 'no')", ""),
+        (raised_in("subprocess", 1), "one_process"),
+        (raised_in("subprocess", 13), ""),
+        (raised_in("multiprocessing.popen_fork", 1), "one_process"),
+        (raised_in("multiprocessing.synchronize", 13), "one_process"),
+        (raised_in("pathlib", 1), ""),
         ("return bytes(2 << 20)", "result_bytes"),
         ("return object()", "unsupported"),
         ("x = []; x.append(x); return x", ""),
@@ -263,3 +274,12 @@ def test_a_complete_result_is_complete() -> None:
 
 def test_a_message_of_the_node_is_no_message_of_the_run() -> None:
     assert not issubclass(Launch, Start)
+
+
+def test_what_the_node_still_says_to_a_run_that_is_over_is_not_listened_to() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        ours.sendall(b"anything")
+        ours.shutdown(socket.SHUT_WR)
+        RunEnd(theirs).wait_for_end()
+        assert theirs.recv(1) == b""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from syft.errors import InvalidInput
-from syft.sandbox import zygote
-from syft.sandbox.accounting import pid_of, used_by
+from syft.model.limits import bytes_text
+from syft.sandbox import family, zygote
+from syft.sandbox.accounting import pid_of, used_below, used_by
 from syft.sandbox.contract import Execution, FileInput, InlineInput
 from syft.sandbox.control import Ended
 from syft.sandbox.lifeline import Lifeline
-from syft.sandbox.limits import bytes_text
 from syft.sandbox.supervise import Printed
 
 UID = "0123456789abcdef" * 2
@@ -71,6 +74,15 @@ def test_printed_text_is_kept_up_to_the_limit() -> None:
     assert printed.total == 9
 
 
+def wait_until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 @pytest.fixture
 def sleeper() -> Any:
     with subprocess.Popen(["sleep", "60"]) as process:
@@ -92,6 +104,30 @@ def test_a_living_process_is_accounted_for_and_a_dead_one_is_not(sleeper: subpro
     assert pid_of(pidfd) is None
     assert used_by(pidfd) is None
     os.close(pidfd)
+
+
+def test_what_is_below_a_process_counts_with_it() -> None:
+    """A shell that waits for one that has worked: its own time is nothing."""
+    work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 60; true"
+    with subprocess.Popen(["sh", "-c", f"sh -c '{work}' & wait"], start_new_session=True) as process:
+        try:
+            pidfd = os.pidfd_open(process.pid)
+            lifeline = Lifeline()
+            lifeline.forked(os.dup(pidfd), below=True)
+            assert lifeline.cpu_s() == 0  # not before it has begun
+            lifeline.begin()
+            assert wait_until(lambda: len(family.with_descendants(process.pid)) == 3)
+            used = used_below(pidfd)
+            assert used is not None
+            assert used[0] >= 0.05
+            assert used[1] > 1000
+            assert lifeline.used()[0] <= used[0]
+            process.wait()
+            assert used_below(pidfd) is None
+            os.close(pidfd)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_kill_before_the_process_is_known_waits_for_it(sleeper: subprocess.Popen[bytes]) -> None:
@@ -134,7 +170,7 @@ def test_all_names_of_errors_are_known() -> None:
 def test_children_are_found_with_and_without_the_kernels_list(
     sleeper: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sleeper.pid in zygote._children()
+    assert sleeper.pid in family.children(os.getpid())
     read_text = Path.read_text
 
     def without(path: Path, *args: Any, **kwargs: Any) -> str:
@@ -143,8 +179,8 @@ def test_children_are_found_with_and_without_the_kernels_list(
         return read_text(path, *args, **kwargs)
 
     monkeypatch.setattr(Path, "read_text", without)
-    assert sleeper.pid in zygote._children()
-    assert zygote._parent(2**30) == 0
+    assert sleeper.pid in family.children(os.getpid())
+    assert family.parent(2**30) == 0
 
 
 def test_what_is_not_installed_is_told() -> None:
@@ -152,13 +188,13 @@ def test_what_is_not_installed_is_told() -> None:
 
 
 def test_a_process_can_be_forbidden_to_fork(sleeper: subprocess.Popen[bytes]) -> None:
-    zygote._stop_breeding(sleeper.pid)
+    family.stop_breeding(sleeper.pid)
     assert (
         "Max processes             0                    0" in Path(f"/proc/{sleeper.pid}/limits").read_text()
     )
     sleeper.kill()
     sleeper.wait()
-    zygote._stop_breeding(sleeper.pid)
+    family.stop_breeding(sleeper.pid)
 
 
 DESCRIPTORS = """

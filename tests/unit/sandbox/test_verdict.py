@@ -61,6 +61,11 @@ def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
             "ValueError on line 3: the inputs are read-only, work on a copy: data = data.copy()",
         ),
         (
+            Evidence(failed=failed(hint="one_process"), started=True),
+            Status.FAILED,
+            "ValueError on line 3: a run starts no processes; use threads, or workers=0",
+        ),
+        (
             Evidence(
                 failed=failed(hint="unsupported", text="a value of type m.Own cannot travel, at value"),
                 started=True,

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from syft.config import Settings
-from syft.errors import NewerDatabase, StorageError, StorageFull
+from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
+from syft.model.pool import DEFAULT_POOL, Pool
 from syft.server import open_node as module
 from syft.server.open_node import open_node, throw_away
 from syft.store.files import DirectoryLock
@@ -160,3 +161,23 @@ def test_a_full_disk_does_not_say_to_throw_it_away(
     monkeypatch.setattr(module, "open_store", full)
     with pytest.raises(StorageFull, match=r"no space left\.$"):
         open_node(settings, "site")
+
+
+def test_a_node_has_its_default_pool_once(settings: Settings, folder: Path) -> None:
+    """Made when the node is, and when one starts that is from before there were pools; never twice."""
+    change(folder, "UPDATE pools SET name = 'renamed'")
+    for _ in range(2):
+        node = open_node(settings, "site")
+        with node._store.reading() as reader:
+            names = [pool.name for pool in reader.select(Pool)]
+            verbs = [one.event.verb for one in reader.events()]
+        node.close()
+        assert names == ["renamed", DEFAULT_POOL]
+        assert verbs.count("pool.created") == 2
+
+
+def test_limits_under_which_no_job_could_run_are_refused(tmp_path: Path) -> None:
+    tiny = Settings.from_env({"SYFT_HOME": str(tmp_path), "SYFT_JOB_MEMORY_MB": "1"})
+    with pytest.raises(InvalidInput, match=r"One of the SYFT_JOB_ settings.*'memory' is from 16 MiB"):
+        open_node(tiny, "site")
+    open_node(Settings.from_env({"SYFT_HOME": str(tmp_path)}), "site").close()

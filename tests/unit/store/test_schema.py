@@ -15,9 +15,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from syft.errors import NewerDatabase, StorageError
+from syft.model.job import Job
+from syft.model.limits import JobLimits
+from syft.model.pool import Pool
+from syft.model.request import Request
+from syft.model.uid import UID
 from syft.store import schema
 from syft.store.engines import sqlite_engine
-from syft.store.sql import DATABASE_NAME, open_store
+from syft.store.sql import DATABASE_NAME, SqlReader, open_store
 from syft.store.tables import REVISIONS, metadata
 
 SECOND = f'''"""Adds a column with a default, and one that may be empty."""
@@ -175,6 +180,31 @@ def test_an_older_one_is_migrated_and_a_copy_kept(path: Path, later: Path) -> No
     assert read(copy, "SELECT version_num FROM alembic_version") == [(REVISIONS[-1],)]
     assert copy.stat().st_mode & 0o777 == 0o600
     assert sorted(one.name for one in path.parent.glob("node*")) == ["node.db", "node.db.before-9998"]
+
+
+def test_requests_and_jobs_from_before_there_were_limits_have_none(path: Path) -> None:
+    """0002: what was kept under 0001 is read, and approvals of then bind no limits, so that they are void."""
+    make(path, at="0001")
+    uid = "0123456789abcdef0123456789abcdef"
+    write(
+        path,
+        "INSERT INTO requests (uid, code_uid, requester_uid, state, approved_digest, created_at)"
+        f" VALUES ('{uid}', '{uid}', '{uid}', 2, 'approved', 0)",
+    )
+    write(
+        path,
+        "INSERT INTO jobs (uid, code_uid, code_name, requester_uid, mode, created_at)"
+        f" VALUES ('{uid}', '{uid}', 'f', '{uid}', 'mock', 0)",
+    )
+    engine = sqlite_engine(path, "none")
+    schema.prepare(engine, path)
+    with engine.connect() as connection:
+        reader = SqlReader(connection)
+        assert reader.get(Request, UID.from_string(uid)).limits == JobLimits()
+        assert reader.get(Job, UID.from_string(uid)).limits == JobLimits()
+        assert reader.count(Pool) == 0
+    engine.dispose()
+    assert path.with_name(f"node.db.before-{REVISIONS[-1]}").exists()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(path: Path, later: Path) -> None:

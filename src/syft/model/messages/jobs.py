@@ -8,6 +8,7 @@ import msgspec
 
 from syft.model.code import Mode
 from syft.model.job import Argument, JobResources, JobState
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.object import ValueRef
 from syft.model.uid import UID
@@ -32,11 +33,12 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         isolation: the fence it ran behind.
         current_iter: progress as the code reports it.
         n_iters: of how many.
-        resources: what it used.
+        resources: what it used; of a private run its requester sees memory and CPU rounded up to a power of two.
         subjobs: how many it launched.
         created_at: when it was asked for, in UTC.
         started_at: when it began, in UTC.
         ended_at: when it ended, in UTC.
+        limits: what it may use.
     """
 
     uid: UID
@@ -58,6 +60,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    limits: JobLimits = JobLimits()
 
 
 class CallCode(Message, frozen=True, tag="jobs.call"):

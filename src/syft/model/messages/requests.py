@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
 from syft.model.code import CodeSubmission
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.codes import CodeView
 from syft.model.messages.objects import ObjectView
@@ -32,6 +34,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         results_released: how many results have left under it.
         created_at: when it was asked, in UTC.
         decided_at: when it was answered, in UTC.
+        limits: what each run may use, every figure: as approved; until then as if it were approved as asked.
         expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
         by_rule: whether a standing rule of the owner's answered.
     """
@@ -49,6 +52,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     results_released: int = 0
     created_at: datetime
     decided_at: datetime | None = None
+    limits: JobLimits = JobLimits()
     expires_at: datetime | None = None
     by_rule: bool = False
 
@@ -60,6 +64,8 @@ class CreateRequest(Message, frozen=True, tag="requests.create"):
         submission: the function; submitted on the way where it is new.
         reason: why.
     """
+
+    may_wait: ClassVar[bool] = True
 
     submission: CodeSubmission
     reason: str = ""
@@ -110,11 +116,13 @@ class ApproveRequest(Message, frozen=True, tag="requests.approve"):
         uid: which.
         digest: of the code the reviewer looked at, or of the object's value: what is approved is what was read.
         nested: the digests of the functions it launches, likewise, in any order.
+        limits: what each run may use; figures that are not said are those its author asked for, else the pool's.
     """
 
     uid: UID
     digest: str
     nested: tuple[str, ...] = ()
+    limits: JobLimits = JobLimits()
 
 
 class DenyRequest(Message, frozen=True, tag="requests.deny"):
@@ -126,6 +134,8 @@ class DenyRequest(Message, frozen=True, tag="requests.deny"):
 
 class WithdrawRequest(Message, frozen=True, tag="requests.withdraw"):
     """I no longer ask. Answered by `RequestReply`."""
+
+    may_wait: ClassVar[bool] = True
 
     uid: UID
 

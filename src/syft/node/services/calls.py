@@ -17,6 +17,7 @@ from syft.errors import (
     NotFound,
     TooManyAttempts,
 )
+from syft.jobs.limits import granted_limits
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.sink import type_of_value
 from syft.model.code import Code, Constant, Mode
@@ -109,18 +110,21 @@ def _queue(
     stored: dict[str, BoundArgument],
     key: str,
 ) -> Job:
+    under = request if mode is Mode.PRIVATE else None
     job = Job(
         uid=UID(),
         code_uid=code.uid,
         code_name=code.name,
         requester_uid=ctx.user_uid,
-        request_uid=request.uid if mode is Mode.PRIVATE and request else None,
+        request_uid=under.uid if under else None,
         mode=mode,
         arguments=stored,
         inputs_key=key,
         created_at=ctx.now,
     )
     with ctx.site.store.writing(ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)) as tx:
+        limits = granted_limits(tx, code.submission, under, ctx.site.limits)
+        job = msgspec.structs.replace(job, limits=limits)
         tx.add(job)
     return job
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from syft.access.checks import can_see_code
 from syft.code.capture import check_submission, digest
 from syft.errors import NotFound
+from syft.jobs.limits import check_fits
 from syft.model.code import Code, CodeSubmission
 from syft.model.message import Message
 from syft.model.messages.codes import CodeReply, CodesReply, GetCode, ListCodes, SubmitCode
@@ -24,7 +25,8 @@ def submit_code(ctx: Context, message: SubmitCode) -> Message:
 
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
-        NotFound: it asks for an object that is not here.
+        NotFound: it asks for an object or a worker pool that is not here.
+        InvalidInput: it asks for more than that pool gives a job.
     """
     check_submission(message.submission)
     with ctx.site.store.writing(ctx.event("code.submitted", name=message.submission.name)) as tx:
@@ -40,8 +42,12 @@ def keep_code(ctx: Context, tx: Transaction, submission: CodeSubmission) -> Code
     Args:
         ctx: whose it is.
         tx: the open transaction.
-        submission: already checked.
+        submission: already checked, but for what it takes to run it.
+    Raises:
+        NotFound: it asks for a worker pool that is not here.
+        InvalidInput: it asks for more than that pool gives a job.
     """
+    check_fits(tx, submission, ctx.site.limits)
     value = digest(submission)
     same = tx.find(Code, owner_uid=ctx.user_uid, digest=value)
     if same is not None:

@@ -7,8 +7,10 @@ import msgspec
 from syft.access.checks import can_see_request, check_can_decide
 from syft.code.capture import check_submission, digest
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
+from syft.jobs.limits import ceiling_of, get_pool
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.model.code import Code
+from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.requests import (
     ApproveRequest,
@@ -33,6 +35,7 @@ from syft.node.services.codes import keep_code
 from syft.node.services.views import known_owners, of_caller, owners_of, request_view, sees_some, some_of
 from syft.node.services.waiting import when_answered
 from syft.policy.approval import approval_digest
+from syft.policy.limits import check_within, filled
 from syft.store.base import Condition, OneOf, Reader, Transaction
 
 _NOT_THERE = "There is no such request, or it is not yours to see."
@@ -45,7 +48,8 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
 
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
-        NotFound: it asks for an object that is not here.
+        NotFound: it asks for an object or a worker pool that is not here.
+        InvalidInput: it asks for more than that pool gives a job.
         AlreadyExists: the same was asked before and is not decided.
     """
     if len(message.reason) > MAX_REASON:
@@ -68,7 +72,7 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
             created_at=ctx.now,
         )
         tx.add(request)
-        view = request_view(tx, request)
+        view = request_view(ctx, tx, request)
     return RequestReply(view)
 
 
@@ -112,7 +116,7 @@ def list_requests(ctx: Context, message: ListRequests) -> Message:
 def _view(ctx: Context, reader: Reader, request: Request) -> RequestView:
     if request.code_uid is None:
         return access.access_view(ctx, reader, request)
-    return request_view(reader, request)
+    return request_view(ctx, reader, request)
 
 
 def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
@@ -183,10 +187,12 @@ def _check_step(request: Request, state: RequestState) -> None:
 
 @handles(ApproveRequest, needs=Capability.ANSWER_REQUESTS)
 def approve_request(ctx: Context, message: ApproveRequest) -> Message:
-    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, environment; or a value.
+    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, limits, environment; or a
+    value.
 
     Raises:
-        NotFound: not there, or not for the caller.
+        NotFound: not there, or not for the caller; or its worker pool is gone.
+        InvalidInput: limits above those of its worker pool.
         AuthorizationException: the caller wrote it, or it runs on others' data.
         InvalidState: it was decided before, a nested function is missing, or the code is not what was read.
     """
@@ -213,17 +219,33 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
             name: tx.get(ObjectRecord, rule.object_uid)
             for name, rule in code.submission.input_policy.objects.items()
         }
+        limits = _limits_to_approve(ctx, tx, code, message.limits)
         approved = msgspec.structs.replace(
             request,
             state=RequestState.APPROVED,
             nested=nested,
-            approved_digest=approval_digest(code.digest, nested, inputs, environment),
+            limits=limits,
+            approved_digest=approval_digest(code.digest, nested, inputs, environment, limits),
             decided_by=ctx.user_uid,
             decided_at=ctx.now,
         )
         tx.replace(approved)
-        view = request_view(tx, approved)
+        view = request_view(ctx, tx, approved)
     return RequestReply(view)
+
+
+def _limits_to_approve(ctx: Context, tx: Transaction, code: Code, given: JobLimits) -> JobLimits:
+    """What each run is to be allowed: what the owner gives, else what the author asks for, else what the pool gives.
+
+    Returns:
+        Every figure: an approval that left one open would change when the pool does.
+    """
+    pool = get_pool(tx, code.submission.pool)
+    ceiling = ceiling_of(pool, ctx.site.limits)
+    wanted = filled(given, code.submission.asked)
+    what = f"'{code.name}' cannot be approved with"
+    check_within(wanted, ceiling, pool.name, what)
+    return filled(wanted, ceiling)
 
 
 def _approve_access(ctx: Context, message: ApproveRequest) -> Message:

@@ -44,7 +44,7 @@ def unseal_password(ctx: Context, sealed: bytes) -> str:
 @handles(GetNodeInfo, needs=Capability.LOOK_AROUND)
 def node_info(ctx: Context, message: GetNodeInfo) -> Message:
     """What the node says of itself, signed."""
-    return NodeInfoReply(ctx.site.info())
+    return NodeInfoReply(ctx.node.info)
 
 
 @handles(LogIn, needs=Capability.LOG_IN)

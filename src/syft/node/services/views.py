@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -9,19 +10,23 @@ import msgspec
 
 from syft.code.capture import review
 from syft.errors import InvalidCode, InvalidInput, NotFound
+from syft.jobs.limits import ceiling_of
 from syft.jobs.nested import pin_nested
 from syft.model.code import Code
-from syft.model.job import Job, Release
+from syft.model.job import Job, JobResources, Release
+from syft.model.limits import MIB, JobLimits
 from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectKind, ObjectRecord, ValueRef
 from syft.model.permission import Capability
+from syft.model.pool import Pool
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.model.user import PersonView, User
 from syft.node.context import Context
 from syft.node.services.grants import has_grant
+from syft.policy.limits import filled
 from syft.store.base import Condition, OneOf, Reader
 
 
@@ -161,7 +166,7 @@ def code_view(reader: Reader, code: Code) -> CodeView:
     )
 
 
-def request_view(reader: Reader, request: Request) -> RequestView:
+def request_view(ctx: Context, reader: Reader, request: Request) -> RequestView:
     """A request that code may run, for somebody who may see it."""
     if request.code_uid is None:
         raise NotFound("This request is about an object.")
@@ -179,7 +184,14 @@ def request_view(reader: Reader, request: Request) -> RequestView:
         results_released=reader.count(Release, request_uid=request.uid),
         created_at=request.created_at,
         decided_at=request.decided_at,
+        limits=request.limits if request.approved_digest else _limits_asked(ctx, reader, code),
     )
+
+
+def _limits_asked(ctx: Context, reader: Reader, code: Code) -> JobLimits:
+    """What a run would be allowed if it were approved as asked; what the server gives where its pool is gone."""
+    pool = reader.find(Pool, name=code.submission.pool)
+    return filled(code.submission.asked, ceiling_of(pool, ctx.site.limits) if pool else ctx.site.limits)
 
 
 R = TypeVar("R")
@@ -196,6 +208,21 @@ def in_steps(job: Job) -> Job:
     return msgspec.structs.replace(job, current_iter=tenths, n_iters=known)
 
 
+def in_powers(used: JobResources) -> JobResources:
+    """What a run used, as its requester sees that of a private run: memory and CPU rounded up to a power of two.
+
+    To the byte they could be made to spell a value: code allocates as many bytes as somebody earns. Time on the
+    wall is told as it is, since whoever waits for an answer has a clock.
+    """
+    mebibytes, seconds = math.ceil(used.max_rss_bytes / MIB), math.ceil(used.cpu_s)
+    return msgspec.structs.replace(used, cpu_s=float(_power(seconds)), max_rss_bytes=_power(mebibytes) * MIB)
+
+
+def _power(count: int) -> int:
+    """The least power of two that is not below; 0 of 0."""
+    return 1 << (count - 1).bit_length() if count > 0 else 0
+
+
 def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> JobView:
     """A job for somebody who may see it.
 
@@ -205,8 +232,9 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         with_result: whether the caller may read its result.
         with_log: whether the caller may read what it printed, and so its progress as it is.
     """
+    used = job.resources
     if not with_log:
-        job = in_steps(job)
+        job, used = in_steps(job), in_powers(used)
     result: ValueRef | None = None
     if with_result and job.result_uid is not None:
         record = reader.find(ObjectRecord, uid=job.result_uid)
@@ -226,9 +254,10 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         isolation=job.isolation,
         current_iter=job.current_iter,
         n_iters=job.n_iters,
-        resources=job.resources,
+        resources=used,
         subjobs=reader.count(Job, parent_uid=job.uid),
         created_at=job.created_at,
         started_at=job.started_at,
         ended_at=job.ended_at,
+        limits=job.limits,
     )

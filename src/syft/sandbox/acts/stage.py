@@ -85,7 +85,7 @@ class Stage:
             threads=self._limits.threads,
         )
 
-    def get_ready(self) -> None:
+    def _get_ready(self) -> None:
         """Begin to get ready for trying acts outside, which takes a moment."""
         if self._control is None:
             self._control = self._start_control()
@@ -99,7 +99,7 @@ class Stage:
         return msgspec.json.decode(self._ask(None) or b"{}", type=dict[str, str])
 
     def _ask(self, name: str | None) -> bytes:
-        self.get_ready()
+        self._get_ready()
         assert self._control is not None
         assert self._control.stdin is not None
         assert self._control.stdout is not None
@@ -146,6 +146,7 @@ class Stage:
         self._secret.write_text(_SECRET)
         self._made = self._secret.stat().st_mtime_ns
         connection = sqlite3.connect(self._folder / "database")
+        connection.execute("PRAGMA synchronous = OFF")  # to wait for the disk would prove nothing
         with connection:
             connection.execute("CREATE TABLE t (x TEXT)")
             connection.execute("INSERT INTO t VALUES ('private')")
@@ -204,9 +205,10 @@ def _start_victim() -> subprocess.Popen[bytes]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    # Before its input ends: the one that tries acts outside would take that for our death, and clear the folder.
+    process.kill()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
-    process.kill()
     process.wait()

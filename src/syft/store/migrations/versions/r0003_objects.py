@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -21,9 +21,6 @@ def upgrade() -> None:
         table.add_column(sa.Column("findable", sa.Boolean(), server_default=sa.text("0"), nullable=False))
         table.add_column(sa.Column("made_by", sa.Text(), nullable=True))
         table.add_column(sa.Column("lease_until", sa.BigInteger(), nullable=True))
-        table.add_column(sa.Column("op", sa.Text(), server_default="", nullable=False))
-        table.add_column(sa.Column("inputs", sa.Text(), server_default="[]", nullable=False))
-        table.add_column(sa.Column("sources", sa.Text(), server_default="[]", nullable=False))
         table.add_column(sa.Column("tag_text", sa.Text(), nullable=True))
         table.add_column(sa.Column("size", sa.BigInteger(), nullable=True))
         table.create_index("ix_objects_made_by", ["made_by"])
@@ -72,20 +69,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position"),
     )
     op.create_index("uq_retired_uids_uid", "retired_uids", ["uid"], unique=True)
-    op.create_table(
-        "failed_operations",
-        sa.Column("position", row_number, nullable=False),
-        sa.Column("uid", sa.Text(), nullable=False),
-        sa.Column("user_uid", sa.Text(), nullable=False),
-        sa.Column("object_uid", sa.Text(), nullable=False),
-        sa.Column("count", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("position"),
-    )
-    op.create_index("uq_failed_operations_uid", "failed_operations", ["uid"], unique=True)
-    op.create_index(
-        "uq_failed_operations_user_uid_object_uid",
-        "failed_operations",
-        ["user_uid", "object_uid"],
-        unique=True,
-    )
-    op.create_index("ix_failed_operations_object_uid", "failed_operations", ["object_uid"], unique=False)

@@ -1,0 +1,47 @@
+"""This module is a node that lives as long as its process: in memory, and opened when something is first kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syft.config import Settings
+from syft.model.identity import Identity
+from syft.node.node import Node, Parts
+from syft.sandbox.runner import EmbeddedRunner
+from syft.store.blobs import Blobs
+from syft.store.files import remove_temporary, temporary_directory
+from syft.store.sql import open_store
+
+
+class InProcessNode(Node):
+    """A node that nobody but this process reaches, and of which nothing stays.
+
+    Args:
+        name: for people.
+        kind: "domain", "device", "vm", "network", ...
+        identity: its key; a fresh one when left out.
+        settings: limits of what it runs; the usual ones when left out.
+    """
+
+    def __init__(
+        self, name: str, kind: str, *, identity: Identity | None = None, settings: Settings | None = None
+    ) -> None:
+        self.identity = identity = identity or Identity.generate()
+        settings = settings or Settings(home=Path())
+
+        def parts() -> Parts:
+            folder = temporary_directory()
+            store = open_store(folder, sign=identity.sign, durability="none")
+            runner = EmbeddedRunner(
+                level=settings.isolation, minimum=settings.isolation_min, protected=[folder]
+            )
+            return Parts(store, Blobs(folder / "blobs"), runner, lambda: remove_temporary(folder))
+
+        super().__init__(
+            parts=parts,
+            identity=identity,
+            settings=settings,
+            name=name,
+            kind=kind,
+            root_key=identity.verify_key,
+        )
