@@ -47,9 +47,10 @@ def test_a_scientist_computes_on_what_she_may_not_see(tmp_path: Path) -> None:
             table["gone"]
 
         weights = np.full(300, 0.5)
-        total = (weights @ ada.objects["large"]).sum()
+        matrix = ada.objects["large"]
+        total = (weights @ matrix).sum()
         assert owner.objects[total.id].get() == 150_000
-        brought = ada.objects["large"] + np.ones((300, 1000))  # 2.4 MB: goes there by an upload
+        brought = matrix + np.ones((300, 1000))  # 2.4 MB: goes there by an upload
         assert owner.objects[brought.id].get().max() == 2
         with pytest.raises(LimitExceeded):
             ada.numpy.ones(10**9)

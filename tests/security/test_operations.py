@@ -315,6 +315,17 @@ def test_who_made_it_lets_it_go_and_nobody_else(site: Cast, private: UID) -> Non
     assert site.count(ObjectRecord, uid=view.uid) == site.count(Grant, object_uid=view.uid) == 0
 
 
+def test_what_was_computed_in_passing_stands_in_no_list(site: Cast) -> None:
+    tag = UID().hex
+    named = put(site.owner, 5, tags=(tag,))
+    compute(site.scientist, "add", named, 1)
+    for person in (site.scientist, site.owner, site.admin):
+        assert person.say(objects.FindObjects((tag,)), objects.ObjectsReply).total == 1
+    kept = compute(site.scientist, "add", named, 1)
+    site.owner.say(objects.DescribeObject(kept.uid, findable=True), objects.ObjectReply)
+    assert site.other_scientist.say(objects.FindObjects((tag,)), objects.ObjectsReply).total == 2
+
+
 # --- mocks
 
 

@@ -27,6 +27,8 @@ def is_small(row: Operation, inputs: Sequence[Any]) -> bool:
         row: of the table.
         inputs: values that are small themselves.
     """
+    if any(kind_of(value) not in row.takes for value in inputs):
+        return True  # an error, and a quick one
     if not all(_is_plain(value) for value in inputs):
         return False
     match row.growth:

@@ -127,9 +127,18 @@ def _visible(ctx: Context, reader: Reader, tags: tuple[str, ...]) -> list[Object
         record
         for record in each.values()
         if not record.has_expired(ctx.now)
+        and not _in_passing(record)
         and can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
     ]
     return sorted(seen, key=lambda record: (record.created_at, record.uid.hex))
+
+
+def _in_passing(record: ObjectRecord) -> bool:
+    """Whether it was computed and is only leased: each step of a calculation would stand in every list, with its tags.
+
+    Who has its UID reads what is said of it all the same, and a request for it shows it.
+    """
+    return bool(record.op) and record.lease_until is not None
 
 
 @handles(FindObjects, needs=Capability.BROWSE_DATASETS)
