@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from typing import Any
 
@@ -112,9 +113,7 @@ def test_what_will_be_made_is_counted_before(name: str, inputs: tuple[Any, ...],
 )
 def test_what_cannot_be_counted_is_too_much(inputs: tuple[Any, ...]) -> None:
     with pytest.raises(MemoryError):
-        apply(
-            OPERATIONS["arange"], [one for one in inputs], {}
-        ) if None not in inputs and "a" not in inputs else (OPERATIONS["arange"].call(*inputs))
+        OPERATIONS["arange"].call(*inputs)
 
 
 def test_the_story_names_what_was_sent_and_cannot_be_led_astray() -> None:
@@ -138,8 +137,9 @@ def test_a_constructor_takes_no_objects() -> None:
 
 
 def test_the_table_is_read_without_loading_libraries() -> None:
-    import subprocess
-
-    code = "import sys, syft.ops.apply, syft.ops.predict, syft.client.client; print([n for n in sys.modules if n in ('numpy', 'pandas', 'torch')])"
+    code = (
+        "import sys, syft.ops.apply, syft.ops.predict, syft.client.client; "
+        "print([name for name in sys.modules if name in ('numpy', 'pandas', 'torch')])"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert loaded.strip() == "[]"

@@ -88,7 +88,10 @@ def known(ctx: Context, reader: Reader, uid: UID) -> ObjectRecord:
     if (
         record is not None
         and not record.has_expired(ctx.now)
-        and can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
+        and (
+            can_find(ctx.caller, record, False)
+            or can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
+        )
     ):
         return record
     raise NotFound(NOT_THERE)

@@ -183,7 +183,8 @@ def _hidden(ctx: Context, reader: Reader, inputs: Mapping[UID, ObjectRecord]) ->
     return frozenset(
         source
         for record in inputs.values()
-        if not can_read_value(ctx.caller, record, Face.PRIVATE, has_grant(reader, record, ctx.caller.uid))
+        if not can_read_value(ctx.caller, record, Face.PRIVATE, False)
+        and not has_grant(reader, record, ctx.caller.uid)
         for source in _sources(record)
     )
 
