@@ -30,6 +30,7 @@ LAYERS = {
     "wire": 4,
     "access": 5,
     "code": 5,
+    "ops": 5,
     "policy": 5,
     "store": 6,
     "transport": 6,

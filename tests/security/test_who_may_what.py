@@ -49,6 +49,7 @@ from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
 from syft.model.pool import DEFAULT_POOL
 from syft.model.request import HandlerAction
+from syft.model.step import Of, Step
 from syft.model.uid import UID
 from syft.node.dispatch import table
 from syft.transport.ask import letter
@@ -148,6 +149,9 @@ ROWS: Final = (
     Row(objects.GetObject,        FOUND,     "ok",     "ok",      "ok",      "ok"),
     Row(objects.GetObject,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),
     Row(objects.FindObjects,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(objects.Operate,          OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.Operate,          FOUND,     NO,       "ok",      "ok",      "ok"),      # the result is hidden
+    Row(objects.Operate,          OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
@@ -428,6 +432,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     objects.DeleteObject: lambda stage, whose, sender: objects.DeleteObject(stage.kept(whose, sender)),
     objects.GetObject: lambda stage, whose, sender: objects.GetObject(stage.kept(whose, sender)),
     objects.FindObjects: lambda stage, whose, sender: objects.FindObjects(limit=5),
+    objects.Operate: lambda stage, whose, sender: objects.Operate(
+        Step(op="add", inputs=(Of(stage.kept(whose, sender)), 1), output=UID())
+    ),
     objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
         (stage.kept(whose, sender, leased=True),)
     ),

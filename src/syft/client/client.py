@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from syft.client.assets import Dataset
 from syft.client.code import Codes
+from syft.client.constructors import NumpyNames, PythonNames
 from syft.client.datasets import Datasets
 from syft.client.drops import Drops
 from syft.client.events import Events
@@ -310,6 +311,16 @@ class Client(Shown):
     def objects(self) -> Objects:
         """The objects here: `send` one, `search` by tags, `[...]` by place, tag or UID."""
         return Objects(self)
+
+    @property
+    def numpy(self) -> NumpyNames:
+        """Arrays that are made there: `client.numpy.zeros(3)`."""
+        return NumpyNames(self)
+
+    @property
+    def python(self) -> PythonNames:
+        """Python's own values, taken there: `client.python.Int(5)`."""
+        return PythonNames(self)
 
     @property
     def gc(self) -> Drops:

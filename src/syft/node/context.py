@@ -12,6 +12,7 @@ import msgspec
 from syft.access.caller import Caller
 from syft.config import Settings
 from syft.errors import InvalidInput
+from syft.jobs.operations import Operations
 from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
@@ -45,6 +46,7 @@ class Site:
         sessions: for whom keys speak.
         runs: runs jobs.
         workers: threads that claim jobs.
+        operations: computes what pointers are asked for.
         account_throttle: slows down guessing at one account.
         origin_throttle: slows down guessing from one address.
         settings: what the operator set.
@@ -61,6 +63,7 @@ class Site:
     sessions: Sessions
     runs: Runs
     workers: Workers
+    operations: Operations
     account_throttle: Throttle
     origin_throttle: Throttle
     settings: Settings

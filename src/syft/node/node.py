@@ -24,6 +24,7 @@ from syft.errors import (
     TooLarge,
 )
 from syft.jobs.limits import server_limits
+from syft.jobs.operations import Operations
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
@@ -235,6 +236,7 @@ class Node:
             sessions=Sessions(parts.store),
             runs=runs,
             workers=Workers(parts.store, runs, operator.workers),
+            operations=Operations(parts.blobs, parts.runner, limits, max(1, operator.workers)),
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),
