@@ -517,6 +517,9 @@ def test_the_key_of_a_parent_may_tell_of_its_place_and_nothing_more(world: Netwo
     assert refused(as_stranger, nodes.TakeAncestry(stranger.info))[0] == AuthorizationException.code
     with pytest.raises(NotFound):
         as_parent.say(nodes.TakeAncestry(stranger.info, as_of_ms=now_ms()), Done)
+    # Also where keys that nobody knows get accounts of their own.
+    admin.say(settings.UpdateSettings(key_accounts=True), settings.SettingsReply)
+    assert refused(as_stranger, objects.PutObject(new_value(1)))[0] == "ok"
     for message in (
         datasets.ListDatasets(),
         users.GetAccount(),
@@ -525,8 +528,10 @@ def test_the_key_of_a_parent_may_tell_of_its_place_and_nothing_more(world: Netwo
         nodes.RemovePeer(parent.uid),
         settings.UpdateSettings(description="mine"),
         a_request(),
+        objects.PutObject(new_value(1)),
     ):
         assert refused(as_parent, message)[0] == AuthorizationException.code
+    admin.say(settings.UpdateSettings(key_accounts=False), settings.SettingsReply)
     admin.say(nodes.RemovePeer(parent.uid), Done)
     assert refused(as_parent, nodes.TakeAncestry(parent.info))[0] == AuthorizationException.code
     assert world.berlin.info.address == Address(domain=world.berlin.uid)
