@@ -478,6 +478,23 @@ def test_an_introduction_is_the_node_s_own_fresh_and_for_this_gateway(world: Net
     node.close()
 
 
+def test_where_members_may_join_nobody_decides_and_the_key_still_counts(world: Network) -> None:
+    """THREATS 2.7: a guest brings a datasite that proves its key; one that is not there is not listed."""
+    admin, guest = world.gateway_admin, Person(MemoryRoute(world.gateway))
+    node, absent = a_node("datasite", "walk-in"), a_node("datasite", "absent")
+    world.gateway.attach(node.uid, MemoryRoute(node))
+    world.gateway.attach(absent.uid, MemoryRoute(node))
+    admin.say(settings.UpdateSettings(members_may_join=True), settings.SettingsReply)
+    reply = guest.say(network.JoinNetwork(introduction(node, world.gateway.info)), network.MemberReply)
+    assert reply.member.state is PeerState.ACCEPTED
+    assert refused(guest, network.JoinNetwork(introduction(absent, world.gateway.info)))[0] != "ok"
+    listed = guest.say(network.ListMembers(), network.MembersReply)
+    assert [one.info.name for one in listed.members] == ["berlin", "lisbon", "walk-in"]
+    admin.say(settings.UpdateSettings(members_may_join=False), settings.SettingsReply)
+    admin.say(nodes.RemovePeer(node.uid), Done)
+    node.close()
+
+
 def test_a_gateway_lists_nobody_whom_it_did_not_reach(world: Network) -> None:
     """THREATS 2.7: at the address that is given there has to be the node with that key."""
     node, other = a_node("datasite", "claimed"), a_node("datasite", "there")
