@@ -72,7 +72,13 @@ def test_log_in_and_large_values_through_the_gateway(world: World) -> None:
 
 def test_search_asks_every_member(world: World) -> None:
     found = sy.search("SHIPS", url=world.gateway.url)
-    assert [(one.member.name, one.dataset.name) for one in found] == [("lisbon", "age of ships")]
+    assert [(one.member.name, one.name) for one in found] == [("lisbon", "age of ships")]
+    owner = world.admin(world.berlin)
+    owner.objects.send(np.arange(4), tags=("ships",), description="of the lake")
+    owner.objects.send(np.arange(5), tags=("hidden ships",), pointable=False)
+    found = sy.login_as_guest(url=world.gateway.url).search("ships")
+    assert [(one.member.name, one.dataset is None) for one in found] == [("berlin", True), ("lisbon", False)]
+    assert found[0].object.description == "of the lake"
     assert found.silent == {}
     with pytest.raises(InvalidState, match="not a gateway"):
         sy.search("ships", url=world.lisbon.url)

@@ -478,6 +478,23 @@ def test_an_introduction_is_the_node_s_own_fresh_and_for_this_gateway(world: Net
     node.close()
 
 
+def test_where_members_may_join_nobody_decides_and_the_key_still_counts(world: Network) -> None:
+    """THREATS 2.7: a guest brings a datasite that proves its key; one that is not there is not listed."""
+    admin, guest = world.gateway_admin, Person(MemoryRoute(world.gateway))
+    node, absent = a_node("datasite", "walk-in"), a_node("datasite", "absent")
+    world.gateway.attach(node.uid, MemoryRoute(node))
+    world.gateway.attach(absent.uid, MemoryRoute(node))
+    admin.say(settings.UpdateSettings(members_may_join=True), settings.SettingsReply)
+    reply = guest.say(network.JoinNetwork(introduction(node, world.gateway.info)), network.MemberReply)
+    assert reply.member.state is PeerState.ACCEPTED
+    assert refused(guest, network.JoinNetwork(introduction(absent, world.gateway.info)))[0] != "ok"
+    listed = guest.say(network.ListMembers(), network.MembersReply)
+    assert [one.info.name for one in listed.members] == ["berlin", "lisbon", "walk-in"]
+    admin.say(settings.UpdateSettings(members_may_join=False), settings.SettingsReply)
+    admin.say(nodes.RemovePeer(node.uid), Done)
+    node.close()
+
+
 def test_a_gateway_lists_nobody_whom_it_did_not_reach(world: Network) -> None:
     """THREATS 2.7: at the address that is given there has to be the node with that key."""
     node, other = a_node("datasite", "claimed"), a_node("datasite", "there")
@@ -517,6 +534,9 @@ def test_the_key_of_a_parent_may_tell_of_its_place_and_nothing_more(world: Netwo
     assert refused(as_stranger, nodes.TakeAncestry(stranger.info))[0] == AuthorizationException.code
     with pytest.raises(NotFound):
         as_parent.say(nodes.TakeAncestry(stranger.info, as_of_ms=now_ms()), Done)
+    # Also where keys that nobody knows get accounts of their own.
+    admin.say(settings.UpdateSettings(key_accounts=True), settings.SettingsReply)
+    assert refused(as_stranger, objects.PutObject(new_value(1)))[0] == "ok"
     for message in (
         datasets.ListDatasets(),
         users.GetAccount(),
@@ -525,8 +545,10 @@ def test_the_key_of_a_parent_may_tell_of_its_place_and_nothing_more(world: Netwo
         nodes.RemovePeer(parent.uid),
         settings.UpdateSettings(description="mine"),
         a_request(),
+        objects.PutObject(new_value(1)),
     ):
         assert refused(as_parent, message)[0] == AuthorizationException.code
+    admin.say(settings.UpdateSettings(key_accounts=False), settings.SettingsReply)
     admin.say(nodes.RemovePeer(parent.uid), Done)
     assert refused(as_parent, nodes.TakeAncestry(parent.info))[0] == AuthorizationException.code
     assert world.berlin.info.address == Address(domain=world.berlin.uid)

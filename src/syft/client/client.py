@@ -402,7 +402,7 @@ class Client(Shown):
         return SyftSuccess(f"'{member}' is a member of '{there}'.")
 
     def search(self, text: str) -> SearchResult:
-        """Datasets with that text, at every member of this gateway."""
+        """Datasets and findable objects with that text, at every member of this gateway."""
         return search(self.members, text)
 
     def post(self, message: Message, *, by: Client | None = None) -> UID:

@@ -162,7 +162,7 @@ def search(
     *,
     route: Route | None = None,
 ) -> SearchResult:
-    """Datasets with that text in name, summary, description or an asset's name, at every member of a gateway.
+    """Datasets and findable objects with that text, at every member of a gateway.
 
     Args:
         text: to look for, in any case.

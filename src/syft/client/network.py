@@ -8,14 +8,16 @@ from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from syft.client.datasets import DatasetView
 from syft.client.lists import ViewList
+from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, rows_of, when
 from syft.client.session import Session
 from syft.errors import AuthenticationError, InvalidInput, NotFound, SyftException
-from syft.model.dataset import DatasetRecord
 from syft.model.message import Done
 from syft.model.messages.datasets import DatasetsReply, ListDatasets
 from syft.model.messages.network import AcceptMember, ListMembers, MemberReply, MembersReply, MemberView
 from syft.model.messages.nodes import RemovePeer
+from syft.model.messages.objects import FindObjects, ObjectsReply
+from syft.model.object import ObjectKind
 from syft.model.peer import PeerState
 from syft.model.uid import UID
 from syft.transport.base import Route
@@ -160,7 +162,11 @@ class Members(Shown, Generic[C]):
             NotFound: there is no such member.
             AuthenticationError: its key is another than it was, or than it should be.
         """
-        info = self.find(key).view.info
+        return self.client_of(self.find(key), verify_key=verify_key)
+
+    def client_of(self, member: Member, *, verify_key: str | None = None) -> C:
+        """`client_for`, of a member that has been looked up."""
+        info = member.view.info
         expected = verify_key if verify_key is not None else self._keys.get(info.uid, info.verify_key)
         if info.verify_key != expected.strip().lower():
             raise AuthenticationError(
@@ -198,7 +204,7 @@ class Members(Shown, Generic[C]):
 
     def __iter__(self) -> Iterator[C]:
         for member in self.get_all():
-            yield self.client_for(member.id)
+            yield self.client_of(member)
 
     def _card(self) -> Card:
         try:
@@ -209,27 +215,42 @@ class Members(Shown, Generic[C]):
 
 
 class Found(Shown):
-    """A dataset that a search has found.
+    """What a search has found: a dataset, or an object that is no part of one.
 
     Args:
         member: at which.
-        dataset: it.
+        dataset: it, or None.
+        object: it, or None.
+        name: of either, for people.
+        detail: likewise.
     """
 
-    def __init__(self, member: Member, dataset: DatasetView) -> None:
+    def __init__(
+        self,
+        member: Member,
+        name: str,
+        detail: str,
+        *,
+        dataset: DatasetView | None = None,
+        object: Pointer | None = None,
+    ) -> None:
         self.member = member
+        self.name = name
+        self.detail = detail
         self.dataset = dataset
+        self.object = object
 
     def row(self) -> Mapping[str, object]:
         """Its line in a list."""
         return {
             "Member": cell(self.member.name, _MAX_NAME),
-            "Dataset": cell(self.dataset.name),
-            "Assets": ", ".join(cell(asset.name) for asset in self.dataset.assets),
+            "What": "dataset" if self.dataset is not None else "object",
+            "Name": cell(self.name),
+            "Detail": cell(self.detail),
         }
 
     def _card(self) -> Card:
-        return Card(cell(self.dataset.name), list(self.row().items()))
+        return Card(cell(self.name), list(self.row().items()))
 
 
 class SearchResult(Sequence[Found], Shown):
@@ -261,7 +282,7 @@ class SearchResult(Sequence[Found], Shown):
 
 
 def search(members: Members[C], text: str) -> SearchResult:
-    """Ask every member of a network for datasets with that text in name, summary, description or an asset's name.
+    """Ask every member of a network for datasets and findable objects with that text somewhere in what is said of them.
 
     What each shows is what it shows to a guest. Members that do not answer are named.
 
@@ -278,12 +299,8 @@ def search(members: Members[C], text: str) -> SearchResult:
 
     def ask_one(member: Member) -> list[Found] | str:
         try:
-            session = members.client_for(member.id).session
-            return [
-                Found(member, DatasetView(session, record))
-                for record in _datasets(session)
-                if _has(record, wanted)
-            ]
+            client = members.client_of(member)
+            return [*_found_datasets(member, client, wanted), *_found_objects(member, client, wanted)]
         except SyftException as error:
             return error.public_message
 
@@ -296,16 +313,33 @@ def search(members: Members[C], text: str) -> SearchResult:
     return SearchResult(text, found, silent)
 
 
-def _datasets(session: Session) -> Iterator[DatasetRecord]:
+def _found_datasets(member: Member, client: Speaks, wanted: str) -> Iterator[Found]:
     offset = 0
     for _ in range(_PAGES):
-        reply = session.ask(ListDatasets(limit=_PAGE, offset=offset), DatasetsReply)
-        yield from reply.datasets
+        reply = client.session.ask(ListDatasets(limit=_PAGE, offset=offset), DatasetsReply)
+        for record in reply.datasets:
+            assets = [asset.name for asset in record.assets]
+            if _has(wanted, record.name, record.summary, record.description, *assets):
+                dataset = DatasetView(client.session, record)
+                yield Found(member, record.name, ", ".join(assets), dataset=dataset)
         offset += len(reply.datasets)
         if not reply.datasets or offset >= reply.total:
             return
 
 
-def _has(record: DatasetRecord, wanted: str) -> bool:
-    texts = (record.name, record.summary, record.description, *(asset.name for asset in record.assets))
+def _found_objects(member: Member, client: Speaks, wanted: str) -> Iterator[Found]:
+    offset = 0
+    for _ in range(_PAGES):
+        reply = client.session.ask(FindObjects(limit=_PAGE, offset=offset), ObjectsReply)
+        for view in reply.objects:
+            # An asset is found with its dataset.
+            if view.kind is not ObjectKind.ASSET and _has(wanted, view.name, view.description, *view.tags):
+                name = view.name or view.description or ", ".join(view.tags)
+                yield Found(member, name, view.type_name, object=Pointer(view.uid, client=client, view=view))
+        offset += len(reply.objects)
+        if not reply.objects or offset >= reply.total:
+            return
+
+
+def _has(wanted: str, *texts: str) -> bool:
     return any(wanted in one.casefold() for one in texts)

@@ -46,7 +46,7 @@ class NodeService:
             answer = cls.process(node, msg, VerifyKey(ctx.caller.verify_key))
             return answer.core if cls.is_answered else None
 
-        return Entry(needs_of(cls.process), handler, cls.may_wait)
+        return Entry(needs_of(cls.process), handler, may_wait=cls.may_wait)
 
 
 class ImmediateNodeServiceWithReply(NodeService):
