@@ -47,6 +47,7 @@ LAYERS = {
     "util": 12,
     "core": 13,
     "generic": 14,
+    "lib": 14,
     "workers": 14,
     "messaging": 15,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import syft as sy
 from support.people import ROOT
 from support.servers import ServerProcess
-from syft.errors import AuthenticationError
+from syft.errors import AuthenticationError, InvalidState, NodeUnreachable
 
 
 @dataclass
@@ -70,6 +71,60 @@ def test_log_in_and_large_values_through_the_gateway(world: World) -> None:
 
 
 def test_search_asks_every_member(world: World) -> None:
-    found = sy.login_as_guest(url=world.gateway.url).search("SHIPS")
+    found = sy.search("SHIPS", url=world.gateway.url)
     assert [(one.member.name, one.dataset.name) for one in found] == [("lisbon", "age of ships")]
     assert found.silent == {}
+    with pytest.raises(InvalidState, match="not a gateway"):
+        sy.search("ships", url=world.lisbon.url)
+
+
+def test_a_function_is_approved_and_run_through_the_gateway(world: World) -> None:
+    """As the guide does it, but that the scientist reaches the datasite through the gateway only."""
+    owner = world.admin(world.berlin)
+    owner.users.create(email="eve@x.org", name="Eve", password="123")
+    eve = sy.login_as_guest(url=world.gateway.url).proxy_client_for("berlin").login("eve@x.org", "123")
+    asset = eve.datasets["age of trees"].assets[0]
+
+    @sy.syft_function_single_use(years=asset)
+    def total(years):  # type: ignore[no-untyped-def]
+        return int(years.sum())
+
+    eve.code.request_code_execution(total, reason="How old are they together?")
+    (request,) = [one for one in owner.requests if one.code.service_func_name == "total"]
+    request.approve()
+    assert eve.code.total(years=asset).get() == 10
+    assert len(eve.jobs) == 1
+
+
+def test_a_member_that_is_away_is_named_and_routes_survive_a_restart(tmp_path: Path) -> None:
+    """Issue 4, 5: health of members; routes that survive a restart, of the gateway and of a member."""
+    with ServerProcess(tmp_path, "site") as site:
+        port = str(site.ready.port)
+        with ServerProcess(tmp_path, "net", "--server-type", "gateway") as net:
+            data = np.arange(3)
+            asset = sy.Asset(name="a", data=data, mock=data)
+            admin = sy.login(*ROOT, url=site.url)
+            admin.upload_dataset(sy.Dataset(name="one", asset_list=[asset]))
+            guest = sy.login_as_guest(url=net.url)
+            said = admin.connect_to_gateway(guest)
+            assert "Its administrator decides" in str(said)
+            assert len(guest.members) == 0
+            net_admin = sy.login(*ROOT, url=net.url)
+            assert [one.name for one in net_admin.members.pending] == ["site"]
+            net_admin.members.accept("site")
+            assert len(guest.search("one")) == 1
+            net.kill()
+        with ServerProcess(tmp_path, "net", "--server-type", "gateway") as net:
+            guest = sy.login_as_guest(url=net.url)
+            assert len(guest.search("one")) == 1
+            site.kill()
+            away = guest.search("one")
+            assert (len(away), list(away.silent)) == (0, ["site"])
+            assert "cannot be reached" in away.silent["site"]
+            there = guest.members["site"]
+            with pytest.raises(NodeUnreachable, match="gateway 'net' did not pass the message on"):
+                there.refresh()
+            with ServerProcess(tmp_path, "site", "--port", port):
+                there.refresh()
+                assert len(guest.search("one")) == 1
+            assert "site" in repr(guest.members)

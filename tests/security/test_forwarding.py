@@ -37,6 +37,7 @@ from syft.model.permission import Role
 from syft.model.uid import UID
 from syft.node import forward
 from syft.node.node import Node
+from syft.node.passwords import Throttle
 from syft.transport.ask import ask
 from syft.transport.base import Parcel
 from syft.transport.memory import MemoryRoute
@@ -363,7 +364,7 @@ def test_a_flood_by_one_is_stopped_and_others_are_served(
 ) -> None:
     """THREATS 2.5: at the gateway, by sender; the member does not see it."""
     flooding, other = world.guest_at(world.berlin), world.guest_at(world.berlin)
-    monkeypatch.setattr(world.gateway._forwarder._throttle, "_burst", 20)
+    monkeypatch.setattr(world.gateway._forwarder, "_throttle", Throttle(20, 0.001))
     codes = []
     for _ in range(30):
         data = sealed_for(world, flooding, world.berlin, session.GetNodeInfo())
@@ -459,7 +460,8 @@ def test_an_introduction_is_the_node_s_own_fresh_and_for_this_gateway(world: Net
         (introduction(node, gateway, url="file:///etc/passwd"), InvalidInput),
         (introduction(node, gateway, url="http://a@b/"), InvalidInput),
         # Another's UID or name: routes and people would be led astray.
-        (introduction(node, gateway, uid=world.berlin.uid), AlreadyExists),
+        (introduction(node, gateway, uid=world.berlin.uid, address=world.berlin.info.address), AlreadyExists),
+        (introduction(node, gateway, address=world.berlin.info.address), InvalidInput),
         (introduction(node, gateway, name="Berlin"), AlreadyExists),
         (introduction(node, gateway, uid=world.gateway.uid), InvalidInput),
     ]
@@ -480,7 +482,7 @@ def test_a_gateway_lists_nobody_whom_it_did_not_reach(world: Network) -> None:
     """THREATS 2.7: at the address that is given there has to be the node with that key."""
     node, other = a_node("datasite", "claimed"), a_node("datasite", "there")
     admin = world.gateway_admin
-    with pytest.raises(NodeUnreachable):
+    with pytest.raises(InvalidInput, match="Say where"):
         admin.say(network.JoinNetwork(introduction(node, world.gateway.info)), network.MemberReply)
     world.gateway.attach(node.uid, MemoryRoute(other))
     with pytest.raises(SyftException):

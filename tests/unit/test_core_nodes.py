@@ -167,6 +167,19 @@ def test_a_letter_waits_until_the_node_can_be_reached(make: Any) -> None:
     until(lambda: heard == ["later"])
 
 
+def test_a_part_that_is_away_is_told_of_its_place_later(make: Any) -> None:
+    domain, device, machine = make(sy.Domain), make(sy.Device), make(sy.VirtualMachine)
+    client = device.get_root_client()
+    client.register(client=machine.get_root_client())
+    route = device.peers.route_to(device.peers.find(machine.id))
+    device.attach(machine.id, None)
+    domain.get_root_client().register(client=client)
+    assert parts(device) == {domain.id, device.id}
+    assert parts(machine) == {device.id, machine.id}
+    device.attach(machine.id, route)
+    until(lambda: parts(machine) == {domain.id, device.id, machine.id})
+
+
 def test_what_wants_an_answer_cannot_wait(make: Any) -> None:
     """A kind whose service is not an eventual one."""
     device = make(sy.Device)

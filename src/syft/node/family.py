@@ -13,8 +13,8 @@ from syft.model.peer import Peer, Relation
 from syft.model.settings import NodeInfo
 from syft.node.mail import Mail
 from syft.node.peers import Peers
-from syft.transport.ask import ask, now_ms
-from syft.wire.envelope import inspect, seal
+from syft.transport.ask import ask, letter, now_ms
+from syft.wire.envelope import inspect
 
 
 class Family:
@@ -36,7 +36,7 @@ class Family:
         self._mail = mail
 
     def tell(self) -> None:
-        """Tell every child where this node is now; each tells its own. One that cannot be reached has a letter."""
+        """Tell every child where this node is now; each tells its own. One in another process has a letter."""
         for child in self._peers.every(Relation.CHILD):
             self._tell(child)
 
@@ -44,21 +44,21 @@ class Family:
         info = self._info()
         message = TakeAncestry(info, as_of_ms=now_ms())
         node = as_info(child, info)
+        if child.url:
+            # Nobody waits for a node elsewhere, which may be away, or slow.
+            self._write(child, node, message)
+            return
         try:
             ask(self._peers.route_to(child), self._identity, node, message)
         except NodeUnreachable:
-            envelope, _ = seal(
-                message,
-                identity=self._identity,
-                recipient=child.key,
-                address=node.address,
-                now_ms=now_ms(),
-                eventual=True,
-            )
-            self._mail().take(inspect(envelope), child.node_uid, known_sender=True)
+            self._write(child, node, message)
         except SyftException as error:
             # It has another parent by now: its administrator decided that, and this node need not know.
             say(logging.WARNING, "a child did not take its place", child=child.node_uid.hex, error=error.code)
+
+    def _write(self, child: Peer, node: NodeInfo, message: TakeAncestry) -> None:
+        envelope, _ = letter(self._identity, node, message)
+        self._mail().take(inspect(envelope), child.node_uid, known_sender=True)
 
 
 def as_info(peer: Peer, near: NodeInfo) -> NodeInfo:

@@ -33,11 +33,14 @@ from syft.wire.envelope import (
     inspect,
 )
 
-# A notebook that waits for a job asks twice a second; a large upload sends some ten parts in one.
-_BURST: Final = 200
-_PER_S: Final = 50.0
-# A peer that takes in and never answers holds a thread of the server's for each message; not more than these.
+# One client that asks one thing after the other gets some 300 answers a second: what is refused is more than that.
+_BURST: Final = 1000
+_PER_S: Final = 500.0
+# A peer that takes in and never answers holds a thread of the server's for each message: so many of one sender, to
+# one peer, and in all, which leaves a quarter of the threads (`server/app`) for what is said to this node itself.
+MAX_OF_SENDER: Final = 16
 MAX_UNDER_WAY: Final = 32
+MAX_IN_ALL: Final = 96
 
 
 class Forwarder:
@@ -53,6 +56,7 @@ class Forwarder:
         self._guard = ReplayGuard(since_ms)
         self._throttle = Throttle(_BURST, _PER_S)
         self._under_way: Counter[UID] = Counter()
+        self._of_sender: Counter[bytes] = Counter()
         self._lock = threading.Lock()
 
     def pass_on(self, sealed: Sealed, parcel: Parcel, peer: Peer, *, is_local: bool) -> Parcel | None:
@@ -81,7 +85,7 @@ class Forwarder:
             UID.from_bytes(blake3(header.sender + header.uid.raw).digest(16)), header.time_ms, now
         )
         route = self._peers.route_to(peer)
-        self._begin(peer)
+        self._begin(peer, header.sender)
         try:
             reply = route.send(Parcel(parcel.envelope, parcel.attachment, forwarded=True))
         except (NodeUnreachable, BadReply) as error:
@@ -91,22 +95,30 @@ class Forwarder:
                 error.public_message,
             ) from None
         finally:
-            self._end(peer)
+            self._end(peer, header.sender)
         if reply is not None:
             check_answers(reply, header, peer)
         return reply
 
-    def _begin(self, peer: Peer) -> None:
+    def _begin(self, peer: Peer, sender: bytes) -> None:
         with self._lock:
-            if self._under_way[peer.node_uid] >= MAX_UNDER_WAY:
+            if (
+                self._under_way[peer.node_uid] >= MAX_UNDER_WAY
+                or self._of_sender[sender] >= MAX_OF_SENDER
+                or self._under_way.total() >= MAX_IN_ALL
+            ):
                 raise TooManyAttempts(
                     f"Many messages are under way to '{peer.name}' already. Try again in a moment."
                 )
             self._under_way[peer.node_uid] += 1
+            self._of_sender[sender] += 1
 
-    def _end(self, peer: Peer) -> None:
+    def _end(self, peer: Peer, sender: bytes) -> None:
         with self._lock:
-            self._under_way[peer.node_uid] -= 1
+            for counter, key in ((self._under_way, peer.node_uid), (self._of_sender, sender)):
+                counter[key] -= 1  # type: ignore[index]  # each counter with its own kind of key
+                if not counter[key]:  # type: ignore[index]
+                    del counter[key]
 
 
 def check_answers(reply: Parcel, header: Header, peer: Peer) -> None:

@@ -38,7 +38,7 @@ from syft.model.messages.nodes import Taken
 from syft.model.peer import Peer, wider_part
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
-from syft.model.user import User
+from syft.model.user import User, UserView
 from syft.node import services
 from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
@@ -115,6 +115,7 @@ class Node:
         kind: "datasite", "domain", "device", "vm", "network", "gateway".
         side_type: "high" where there is private data.
         root_key: a key that speaks for the root account, which then has no password; None where people log in.
+        node_settings: how a new node is set, until its administrator changes that.
         clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
             machine's.)
     """
@@ -130,6 +131,7 @@ class Node:
         side_type: str = "high",
         root_key: bytes | None = None,
         clock: Callable[[], datetime] = utc_now,
+        node_settings: NodeSettings | None = None,
     ) -> None:
         freeze()
         self._clock = clock
@@ -147,7 +149,7 @@ class Node:
         self._address = Address.of(kind, self._uid)
         self._guard = ReplayGuard()
         self.introductions = ReplayGuard()
-        self._settings = NodeSettings()
+        self._settings = node_settings or NodeSettings()
         self.peers = Peers()
         self._forwarder = Forwarder(self.peers)
         self._mail: Mail | None = None
@@ -193,6 +195,11 @@ class Node:
         self._added[name] = entry
 
     @property
+    def root_account(self) -> UserView | None:
+        """Whom the root key speaks for; None where people log in."""
+        return self._root.view if self._root else None
+
+    @property
     def is_open(self) -> bool:
         """Whether its store has been opened."""
         return self._site is not None
@@ -210,7 +217,7 @@ class Node:
                 self._guard, self.introductions = ReplayGuard(now_ms), ReplayGuard(now_ms)
                 self._forwarder = Forwarder(self.peers, now_ms)
             have_default_pool(parts.store, Event(verb="pool.created", created_at=datetime.now(UTC)))
-            self._settings = _settings_in(parts.store)
+            self._settings = _settings_in(parts.store) or self._settings
             self._read_place(parts.store)
             self._mail = Mail(parts.store, self.peers, self._handle_letter)
             return self._site_of(parts)
@@ -567,7 +574,7 @@ def _is_local(origin: str) -> bool:
     return origin in ("local", "forwarded by local")
 
 
-def _settings_in(store: Store) -> NodeSettings:
+def _settings_in(store: Store) -> NodeSettings | None:
     with store.reading() as reader:
         kept = reader.setting(SETTINGS)
-    return msgspec.json.decode(kept, type=NodeSettings) if kept else NodeSettings()
+    return msgspec.json.decode(kept, type=NodeSettings) if kept else None

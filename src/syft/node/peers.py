@@ -67,6 +67,10 @@ class Peers:
             else:
                 self._here[node_uid] = route
 
+    def is_here(self, node_uid: UID) -> bool:
+        """Whether that node is in this process."""
+        return node_uid in self._here
+
     def route_to(self, peer: Peer) -> Route:
         """The way to a peer.
 

@@ -95,6 +95,11 @@ def join_network(ctx: Context, message: JoinNetwork) -> Message:
     ctx.site.origin_throttle.attempt(f"join {ctx.caller.origin}")
     said = read_introduction(ctx, message.introduction)
     check_fits_in(said.info.kind, ctx.node.info.kind)
+    if not said.url and not ctx.node.peers.is_here(said.info.uid):
+        raise InvalidInput(
+            "Say where the gateway reaches this node: `connect_to_gateway(gateway, reachable_at='http://...')`. A node "
+            'without an address is in the process that launched it; launch it with port="auto".'
+        )
     known = ctx.node.peers.find(said.info.uid)
     if known is not None and known.relation is not Relation.MEMBER:
         raise AlreadyExists("That node is something else to this one already.")

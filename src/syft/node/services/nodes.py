@@ -98,6 +98,8 @@ def new_peer(ctx: Context, said: Registration, relation: Relation, state: PeerSt
         InvalidInput: a field is not as it should be.
     """
     info = said.info
+    if info.address.target != info.uid:
+        raise InvalidInput("The address of a node ends at that node.")
     known = ctx.node.peers.find(info.uid)
     same_key = ctx.node.peers.of_key(bytes.fromhex(info.verify_key))
     if (known and known.verify_key != info.verify_key) or (same_key and same_key.node_uid != info.uid):

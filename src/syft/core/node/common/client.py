@@ -16,6 +16,7 @@ from syft.core.common.vocabulary import shown
 from syft.core.io.address import Address
 from syft.core.io.location.specific import SpecificLocation
 from syft.core.io.route import SoloRoute
+from syft.core.store import Store
 from syft.errors import InvalidInput
 from syft.model.identity import Identity
 from syft.model.message import Message
@@ -39,6 +40,8 @@ class Client(CoreClient, Address):
 
     def __init__(self, session: Session) -> None:
         CoreClient.__init__(self, session)
+        # As was usual then: what nobody points to is let go of one by one.
+        session.drops.threshold = 1
         place = self.address.target_id
         self.routes = [SoloRoute(place, session.route, f"Route ({session.info.name} <-> {self.name})")]
         if logger.is_told("DEBUG"):
@@ -77,6 +80,11 @@ class Client(CoreClient, Address):
     def verify_key(self) -> VerifyKey:  # type: ignore[override]
         """Its public half."""
         return VerifyKey(self.session.identity.verify_key)
+
+    @property
+    def store(self) -> Store:
+        """The objects at the node that you may know of."""
+        return Store(self)
 
     @property
     def keys(self) -> str:

@@ -145,6 +145,7 @@ class Node(InProcessNode, AbstractNode):
         """A client whose key may everything here from now on; the root client before it may not any more."""
         client = self.get_client(routes)
         self.root_verify_key = client.verify_key
+        client.session.account = self.root_account
         return client
 
     def __repr__(self) -> str:
