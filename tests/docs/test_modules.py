@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,14 @@ def first_line(path: Path) -> str:
     return docstring.partition("\n")[0]
 
 
-def read_tree(text: str) -> tuple[set[str], set[str]]:
+def read_tree(text: str) -> tuple[list[str], set[str]]:
     """The files that the tree block names, and the folders it names as wholes with `/*`.
 
     A name stands under the folder that is above it and less indented. Lines that name nothing are prose.
     """
     block = re.search(r"^```\nsrc/syft/\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     assert block is not None, "docs/ARCHITECTURE.md has no block that begins with the line `src/syft/`"
-    files: set[str] = set()
+    files: list[str] = []
     wholes: set[str] = set()
     above: list[tuple[int, str]] = []
     for line in block.group(1).splitlines():
@@ -47,7 +48,7 @@ def read_tree(text: str) -> tuple[set[str], set[str]]:
             elif name.endswith("/"):
                 above.append((indent, parent + name))
             else:
-                files.add(parent + name)
+                files.append(parent + name)
     return files, wholes
 
 
@@ -70,16 +71,14 @@ src/syft/
 ```
 """
     files, wholes = read_tree(text)
-    assert files == {
-        *(
-            "__init__.py",
-            "wire/codec.py",
-            "wire/types.py",
-            "transport/base.py",
-            "store/deep/one.py",
-            "errors.py",
-        )
-    }
+    assert files == [
+        "__init__.py",
+        "wire/codec.py",
+        "wire/types.py",
+        "transport/base.py",
+        "store/deep/one.py",
+        "errors.py",
+    ]
     assert wholes == {"store/migrations/"}
 
 
@@ -96,6 +95,7 @@ def test_the_tree_in_the_docs_is_the_tree_in_the_source() -> None:
     gone = sorted(name for name in named if name not in there)
     complaints = [f"add {name:<28} {first_line(there[name])}" for name in missing]
     complaints += [f"take out {name}, which is not in src/syft" for name in gone]
+    complaints += [f"{name} stands there twice" for name, times in Counter(named).items() if times > 1]
     assert not complaints, "in the tree of docs/ARCHITECTURE.md:\n  " + "\n  ".join(complaints)
 
 

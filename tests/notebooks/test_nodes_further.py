@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import syft as sy
+from support import ipynb
 from support.cells import Notebook
 from syft.core.common.message import SyftMessage
 from syft.model.identity import Identity
@@ -18,6 +20,7 @@ from syft.node import node as node_module
 from syft.node.birth import new_born
 
 NOTEBOOK = Path(__file__).with_name("nodes_2021_further.py")
+EXECUTED = Path(__file__).parents[2] / "docs" / "notebooks" / "nodes_further.ipynb"
 EXPECTED = Path(__file__).with_name("nodes_2021_further.expected")
 
 # The device of the notebook, and whatever a virtual machine and a domain might be called.
@@ -79,3 +82,17 @@ def test_a_message_is_passed_on_as_it_was_signed(notebook: Notebook) -> None:
     assert told.count("Recipient Not Found") == told.count("> Forwarding") == 2
     assert told.count("> Signing with") == told.count("Auth Succeeded") == 1
     assert told.strip().endswith("VirtualMachine: Bob's VM: <UID: fb1bb0675bb74c49becee700ab0a1514>")
+
+
+def test_the_executed_notebook_in_the_documents_is_this_one(notebook: Notebook) -> None:
+    if os.environ.get("SYFT_WRITE_NOTEBOOKS"):
+        ipynb.write(
+            EXECUTED,
+            "Nodes in nodes, and messages that are passed on",
+            [("As its original goes on", notebook)],
+        )
+    kept = ipynb.read(EXECUTED)
+    assert [source for source, _ in kept] == [notebook.source(name).rstrip("\n") for name in notebook.names]
+    assert [_timeless(printed) for _, printed in kept] == [
+        _timeless(notebook.cells[name].printed) for name in notebook.names
+    ]

@@ -11,6 +11,7 @@ import msgspec
 
 from syft.client.present import Card, Shown, SyftSuccess, cell, when
 from syft.client.session import Session
+from syft.client.waiting import WAIT_S, wait_until
 from syft.model.messages.requests import (
     ApproveRequest,
     DenyRequest,
@@ -23,8 +24,6 @@ from syft.model.messages.requests import (
 from syft.model.request import RequestState
 from syft.model.uid import UID
 
-# The node lets an answer wait this long at most; whoever waits longer asks again.
-_WAIT_S: Final = 25.0
 # How long who blocks waits for an answer without saying how long.
 _PATIENCE_S: Final = 30.0
 
@@ -64,14 +63,13 @@ class AnyRequest(Shown):
 
     def wait(self, timeout_s: float = _PATIENCE_S) -> RequestState:
         """Where it stands when it is answered, or after so many seconds."""
-        ends = time.monotonic() + timeout_s
-        while self._view.state is RequestState.PENDING:
-            left = ends - time.monotonic()
-            message = GetRequest(uid=self.id, wait_s=max(0.0, min(left, _WAIT_S)))
-            self._heard(self._session.ask(message, RequestReply).request)
-            if left <= 0:
-                break
+        if self._view.state is RequestState.PENDING:
+            wait_until(self._answered_within, timeout_s)
         return self._view.state
+
+    def _answered_within(self, wait_s: float) -> bool:
+        message = GetRequest(uid=self.id, wait_s=wait_s)
+        return self._heard(self._session.ask(message, RequestReply).request) is not RequestState.PENDING
 
     @property
     def reason(self) -> str:
@@ -233,7 +231,7 @@ def ask_for(
         The request, with the answer if there is one.
     """
     patience = _PATIENCE_S if timeout_s is None else timeout_s
-    message = RequestObject(object_uid, reason, timeout_s, min(patience, _WAIT_S) if block else 0.0)
+    message = RequestObject(object_uid, reason, timeout_s, min(patience, WAIT_S) if block else 0.0)
     began = time.monotonic()
     request = AccessRequest(session, session.ask(message, RequestReply).request)
     if block:

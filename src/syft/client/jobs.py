@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Final
@@ -12,6 +11,7 @@ from syft.client.lists import Listing, ViewList
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, SyftSuccess, SyftWarning, Text, Value, say, when
 from syft.client.session import Session
+from syft.client.waiting import wait_until
 from syft.errors import InvalidState, SyftException, from_code
 from syft.model.code import Mode
 from syft.model.job import ENDED, JobResources, JobState
@@ -28,9 +28,6 @@ from syft.model.messages.jobs import (
 )
 from syft.model.uid import UID
 
-# How long one message may wait for a job to end; shorter than the node's own limit and any proxy's.
-WAIT_S: Final = 20.0
-_EARLY_S = 0.2
 _BAR: Final = 20
 
 
@@ -156,21 +153,16 @@ class Job(Shown):
             InvalidState: it has not ended in that time; it goes on.
             SyftException: it ended without a result, and why.
         """
-        until = None if timeout is None else time.monotonic() + timeout
-        while not self.has_ended:
-            left = WAIT_S if until is None else until - time.monotonic()
-            if left <= 0:
-                raise InvalidState(
-                    f"Reached Timeout! '{self.name}' is still {self._view.state.value} after {timeout} s. "
-                    "Wait again with `job.wait()`, or stop it with `job.kill()`."
-                )
-            asked = time.monotonic()
-            message = GetJob(uid=self.id, wait_s=min(left, WAIT_S))
-            self._view = self._session.ask(message, JobReply).job
-            if not self.has_ended and time.monotonic() - asked < _EARLY_S:
-                # A node where many wait answers at once; asking again at once would be a busy loop.
-                time.sleep(min(_EARLY_S, left))
+        if not self.has_ended and not wait_until(self._ends_within, timeout):
+            raise InvalidState(
+                f"Reached Timeout! '{self.name}' is still {self._view.state.value} after {timeout} s. "
+                "Wait again with `job.wait()`, or stop it with `job.kill()`."
+            )
         return self._outcome()
+
+    def _ends_within(self, wait_s: float) -> bool:
+        self._view = self._session.ask(GetJob(uid=self.id, wait_s=wait_s), JobReply).job
+        return self.has_ended
 
     def _outcome(self) -> Pointer:
         """The result of a run that has ended.

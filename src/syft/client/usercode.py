@@ -8,13 +8,14 @@ from typing import Any
 
 from syft.client.datasets import AssetView, DatasetView
 from syft.client.function import bind_names
-from syft.client.jobs import WAIT_S, Job, Jobs
+from syft.client.jobs import Job, Jobs
 from syft.client.limits import Limits
 from syft.client.objects import INLINE_LIMIT_BYTES, upload
 from syft.client.pointer import Pointer
 from syft.client.policies import input_text, output_text
 from syft.client.present import Block, Card, Code, Shown, Text, when
 from syft.client.session import Session
+from syft.client.waiting import WAIT_S
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission, InputPolicy, OutputPolicy
 from syft.model.job import Argument, ObjectArgument, ValueArgument

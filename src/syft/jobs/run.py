@@ -27,7 +27,8 @@ from syft.errors import (
     NotFound,
     SyftException,
 )
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe, error_log
+from syft.jobs.execution import execution_of, job_log, with_usage
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
 from syft.jobs.limits import granted_limits
 from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
@@ -41,7 +42,6 @@ from syft.model.event import Event
 from syft.model.job import (
     Job,
     JobLog,
-    JobResources,
     JobState,
     ObjectArgument,
     Release,
@@ -56,8 +56,6 @@ from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
 from syft.policy.release import release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
-from syft.sandbox.limits import limits_of
-from syft.sandbox.profiles import profile_for
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
 
@@ -210,17 +208,7 @@ class Runs:
             if value is None:
                 raise NotFound(f"The value for '{name}' is not on this node (any more).")
             given[name] = self._input(value)
-        submission = code.submission
-        return Execution(
-            uid=job.uid.hex,
-            source=submission.source,
-            entry=submission.name,
-            inputs=given,
-            links=frozenset(submission.nested),
-            datasite_parameter="datasite" if submission.uses_datasite else None,
-            limits=limits_of(limits),
-            profile=profile_for(submission.source),
-        )
+        return execution_of(job.uid, code.submission, given, limits)
 
     def _type_of(self, value: ValueRef) -> str:
         return type_of_value(self._blobs, value)
@@ -441,18 +429,3 @@ def readers_of(code: Code, inputs: Mapping[str, ObjectRecord]) -> set[UID]:
 
 def _cancelled(job: Job) -> Job:
     return move(job, JobState.CANCELLED, note="It was cancelled.", ended_at=now())
-
-
-def with_usage(job: Job, outcome: Outcome) -> Job:
-    """The job with what its run used and where it ran."""
-    usage = outcome.usage
-    return msgspec.structs.replace(
-        job,
-        isolation=outcome.level,
-        resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
-    )
-
-
-def job_log(uid: UID, outcome: Outcome) -> JobLog:
-    """All that a run said, for those who may read it."""
-    return JobLog(uid=uid, stdout=outcome.stdout, stderr=outcome.stderr, error=error_log(outcome))

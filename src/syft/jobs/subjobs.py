@@ -20,19 +20,18 @@ import msgspec
 
 from syft.code.capture import digest as digest_of
 from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe, error_log
+from syft.jobs.execution import execution_of, job_log, with_usage
+from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
 from syft.jobs.machine import move
 from syft.jobs.queue import now
 from syft.model.code import Code
 from syft.model.event import Event
-from syft.model.job import Job, JobLog, JobResources, JobState
+from syft.model.job import Job, JobState
 from syft.model.limits import JobLimits
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.policy.limits import nested_limits
-from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
-from syft.sandbox.limits import limits_of
-from syft.sandbox.profiles import profile_for
+from syft.sandbox.contract import FileInput, InlineInput, Outcome, Runner, Status
 from syft.store.base import Store
 
 # One approval, one budget: a job that launches more than this is a loop, not a map.
@@ -153,16 +152,8 @@ class SubjobHost:
             self._begin(job)
             try:
                 with ExitStack() as files:
-                    execution = Execution(
-                        uid=job.uid.hex,
-                        source=submission.source,
-                        entry=submission.name,
-                        inputs={given: _input(files, data) for given, data in inputs.items()},
-                        links=frozenset(submission.nested),
-                        datasite_parameter="datasite" if submission.uses_datasite else None,
-                        limits=limits_of(limits),
-                        profile=profile_for(submission.source),
-                    )
+                    taken = {given: _input(files, data) for given, data in inputs.items()}
+                    execution = execution_of(job.uid, submission, taken, limits)
                     host = _Launched(self, depth, _Bounds.of(limits))
                     outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=host)
             finally:
@@ -235,7 +226,6 @@ class SubjobHost:
             tx.add(job)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
-        usage = outcome.usage
         match outcome.status:
             case Status.FINISHED:
                 state, code, note = JobState.FINISHED, "", ""
@@ -244,13 +234,7 @@ class SubjobHost:
             case _:
                 state = JobState.FAILED
                 code, note = describe(job.code_name, job.mode, outcome)
-        ended = msgspec.structs.replace(
-            move(job, state, ended_at=now()),
-            isolation=outcome.level,
-            note=note,
-            error_code=code,
-            resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
-        )
+        ended = with_usage(move(job, state, note=note, error_code=code, ended_at=now()), outcome)
         event = Event(
             verb=f"job.{state.value}", actor_uid=job.requester_uid, subject_uid=job.uid, created_at=now()
         )
@@ -258,14 +242,7 @@ class SubjobHost:
             if code in TELLING and not count_failure(tx, self._job.request_uid):
                 ended = msgspec.structs.replace(ended, note=UNTOLD)
             tx.replace(ended)
-            tx.add(
-                JobLog(
-                    uid=job.uid,
-                    stdout=outcome.stdout,
-                    stderr=outcome.stderr,
-                    error=error_log(outcome),
-                )
-            )
+            tx.add(job_log(job.uid, outcome))
 
 
 class _Launched:

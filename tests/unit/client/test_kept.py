@@ -183,6 +183,18 @@ def test_denying_and_withdrawing(admin: Client, found: Pointer) -> None:
     assert not found.check_access()
 
 
+def test_reasons_are_short_enough_to_be_read(admin: Client, found: Pointer) -> None:
+    with pytest.raises(InvalidInput, match="at most 5000 characters"):
+        found.request("x" * 5001)
+    request = found.request("x" * 5000)
+    with pytest.raises(InvalidInput, match="1 to 5000 characters"):
+        admin.requests[request.id].deny("x" * 5001)
+    with pytest.raises(InvalidInput, match="1 to 5000 characters"):
+        admin.requests[request.id].deny(" ")
+    assert request.status is RequestState.PENDING
+    request.withdraw()
+
+
 def test_blocking_waits_for_the_answer(admin: Client, found: Pointer) -> None:
     answers: list[RequestState] = []
     thread = threading.Thread(

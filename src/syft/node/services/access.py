@@ -39,8 +39,7 @@ def request_object(ctx: Context, message: RequestObject) -> Message:
         AlreadyExists: the same was asked before and is not decided.
         QuotaExceeded: the caller waits for too many answers.
     """
-    if len(message.reason) > MAX_REASON:
-        raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
+    check_reason(message.reason)
     expires_at = end_of(ctx, message.timeout_s)
     expire(ctx.site, ctx.now)
     uid = UID()
@@ -69,6 +68,16 @@ def request_object(ctx: Context, message: RequestObject) -> Message:
         with ctx.site.store.reading() as reader:
             view = access_view(ctx, reader, request)
     return RequestReply(view)
+
+
+def check_reason(reason: str) -> None:
+    """Raise unless that is short enough to be read by whoever decides.
+
+    Raises:
+        InvalidInput: it is not.
+    """
+    if len(reason) > MAX_REASON:
+        raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
 
 
 def _to_ask_for(ctx: Context, tx: Reader, uid: UID) -> ObjectRecord:

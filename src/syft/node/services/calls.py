@@ -32,9 +32,7 @@ from syft.model.job import (
 )
 from syft.model.message import Message
 from syft.model.messages.datasets import NewValue
-from syft.model.messages.jobs import (
-    CallCode,
-)
+from syft.model.messages.jobs import CallCode
 from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import Request, RequestState
@@ -42,9 +40,10 @@ from syft.model.uid import UID
 from syft.node.context import Context
 from syft.node.dispatch import handles
 from syft.node.services.codes import code_for
-from syft.node.services.jobs import reply, when_ended
+from syft.node.services.jobs import reply
 from syft.node.services.objects import take_value
 from syft.node.services.views import latest_request
+from syft.node.services.waiting import when_ended
 from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_complete
 from syft.policy.outputs import can_leave, check_can_leave
 from syft.store.base import OneOf, Reader

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from syft.access.checks import can_read_log, can_read_value, can_see_job
-from syft.errors import (
-    InvalidState,
-    NotFound,
-)
+from syft.errors import InvalidState, NotFound
 from syft.jobs.machine import has_ended, move
 from syft.jobs.values import let_go
 from syft.model.code import Mode
-from syft.model.job import (
-    Job,
-    JobLog,
-    JobState,
-    ObjectArgument,
-)
+from syft.model.job import Job, JobLog, JobState, ObjectArgument
 from syft.model.message import Message
 from syft.model.messages.jobs import (
     GetJob,
@@ -34,33 +26,10 @@ from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.grants import has_grant
 from syft.node.services.views import job_view, of_caller, sees_some, some_of
+from syft.node.services.waiting import when_ended
 from syft.store.base import Condition, NotEqual, OneOf, Reader
 
-# An answer waits at most this long for a job; the client asks again. Shorter than any proxy's patience.
-MAX_WAIT_S = 25.0
 _NOT_THERE = "There is no such job, or it is not yours to see."
-
-
-def when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
-    """The job when it has ended, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`).
-
-    It does not wait where too many wait already: whoever asked asks again.
-    """
-    workers = ctx.site.workers
-    waiter = workers.waiter(job.uid)
-    try:
-        # Read after the waiter is there: a job that ended in between would never wake it.
-        with ctx.site.store.reading() as reader:
-            job = reader.get(Job, job.uid)
-        if wait_s > 0 and not has_ended(job):
-            with workers.seat(ctx.user_uid) as free:
-                if free:
-                    waiter.wait(min(wait_s, MAX_WAIT_S))
-            with ctx.site.store.reading() as reader:
-                job = reader.get(Job, job.uid)
-    finally:
-        workers.forget(job.uid, waiter)
-    return job
 
 
 def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:

@@ -39,7 +39,6 @@ from syft.policy.limits import check_within, filled
 from syft.store.base import Condition, OneOf, Reader, Transaction
 
 _NOT_THERE = "There is no such request, or it is not yours to see."
-MAX_REASON = 5_000
 
 
 @handles(CreateRequest, needs=Capability.SUBMIT_CODE)
@@ -52,8 +51,7 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
         InvalidInput: it asks for more than that pool gives a job.
         AlreadyExists: the same was asked before and is not decided.
     """
-    if len(message.reason) > MAX_REASON:
-        raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
+    access.check_reason(message.reason)
     check_submission(message.submission)
     uid = UID()
     with ctx.site.store.writing(ctx.event("request.created", uid, name=message.submission.name)) as tx:
@@ -136,12 +134,13 @@ def _visible(
     newest_first: bool = False,
 ) -> list[Request]:
     """A page of the requests the caller may see."""
+    sees_others = _sees_some(ctx, reader)
+    wanted = conditions if sees_others else of_caller(ctx, conditions)
 
     def every(limit: int, offset: int) -> list[Request]:
-        conditions_ = conditions if _sees_some(ctx, reader) else of_caller(ctx, conditions)
-        return reader.select(Request, *conditions_, limit=limit, offset=offset, newest_first=newest_first)
+        return reader.select(Request, *wanted, limit=limit, offset=offset, newest_first=newest_first)
 
-    if _sees_some(ctx, reader):
+    if sees_others:
         return some_of(every, lambda request: _can_see(ctx, reader, request), limit, offset)
     return every(limit, offset)
 
@@ -269,8 +268,8 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
         InvalidInput: no reason.
         InvalidState: it is over already.
     """
-    if not message.reason.strip() or len(message.reason) > MAX_REASON:
-        raise InvalidInput(f"Give the requester a reason of 1 to {MAX_REASON} characters.")
+    if not message.reason.strip() or len(message.reason) > access.MAX_REASON:
+        raise InvalidInput(f"Give the requester a reason of 1 to {access.MAX_REASON} characters.")
     about_object = _about_object(ctx, message.uid)
     with ctx.site.store.writing(ctx.event("request.denied", message.uid)) as tx:
         if about_object:

@@ -29,6 +29,11 @@ from syft.node.services.grants import has_grant
 from syft.policy.limits import filled
 from syft.store.base import Condition, OneOf, Reader
 
+R = TypeVar("R")
+_PAGE: Final = 200
+# What a private run says of its progress reaches its requester in tenths: numbers could be values.
+PROGRESS_STEPS: Final = 10
+
 
 def person(reader: Reader, uid: UID, *, asks: bool = False) -> PersonView:
     """Somebody by name and e-mail; an account that was deleted is shown as such.
@@ -192,12 +197,6 @@ def _limits_asked(ctx: Context, reader: Reader, code: Code) -> JobLimits:
     """What a run would be allowed if it were approved as asked; what the server gives where its pool is gone."""
     pool = reader.find(Pool, name=code.submission.pool)
     return filled(code.submission.asked, ceiling_of(pool, ctx.site.limits) if pool else ctx.site.limits)
-
-
-R = TypeVar("R")
-_PAGE: Final = 200
-# What a private run says of its progress reaches its requester in tenths: numbers could be values.
-PROGRESS_STEPS = 10
 
 
 def in_steps(job: Job) -> Job:

@@ -1,18 +1,22 @@
-"""This module lets an answer wait for a person's: who blocks on a request asks once, not every second."""
+"""This module lets an answer wait for a job's end or a person's answer: who waits asks once, not every second."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from syft.errors import InvalidInput
+from syft.jobs.machine import has_ended
+from syft.model.job import Job
 from syft.model.request import Request, RequestState
 from syft.node.context import Context
 
-# As for jobs: shorter than any proxy's patience; the client asks again.
+# An answer waits at most this long; the client asks again. Shorter than any proxy's patience.
 MAX_WAIT_S: Final = 25.0
 MAX_TIMEOUT: Final = timedelta(days=365)
+R = TypeVar("R", Job, Request)
 
 
 def end_of(ctx: Context, timeout_s: float | None) -> datetime | None:
@@ -30,25 +34,39 @@ def end_of(ctx: Context, timeout_s: float | None) -> datetime | None:
     return ctx.now + timedelta(seconds=timeout_s)
 
 
+def when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
+    """The job when it has ended, or as it stands after `wait_s` seconds. See `_when_over`."""
+    return _when_over(ctx, job, has_ended, wait_s)
+
+
 def when_answered(ctx: Context, request: Request, wait_s: float) -> Request:
-    """The request when it is no longer pending, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`).
+    """The request when it is no longer pending, or as it stands after `wait_s` seconds. See `_when_over`."""
+    if request.expires_at is not None:
+        wait_s = min(wait_s, (request.expires_at - ctx.now).total_seconds())
+    return _when_over(ctx, request, _is_answered, wait_s)
+
+
+def _is_answered(request: Request) -> bool:
+    return request.state is not RequestState.PENDING
+
+
+def _when_over(ctx: Context, record: R, is_over: Callable[[R], bool], wait_s: float) -> R:
+    """The record when it is over, or as it stands after `wait_s` seconds (at most `MAX_WAIT_S`).
 
     It does not wait where too many wait already: whoever asked asks again.
     """
     workers = ctx.site.workers
-    waiter = workers.waiter(request.uid)
+    waiter = workers.waiter(record.uid)
     try:
-        # Read after the waiter is there: an answer in between would never wake it.
+        # Read after the waiter is there: an end in between would never wake it.
         with ctx.site.store.reading() as reader:
-            request = reader.get(Request, request.uid)
-        if wait_s > 0 and request.state is RequestState.PENDING:
-            if request.expires_at is not None:
-                wait_s = min(wait_s, max(0.0, (request.expires_at - ctx.now).total_seconds()))
+            record = reader.get(type(record), record.uid)
+        if wait_s > 0 and not is_over(record):
             with workers.seat(ctx.user_uid) as free:
                 if free:
                     waiter.wait(min(wait_s, MAX_WAIT_S))
             with ctx.site.store.reading() as reader:
-                request = reader.get(Request, request.uid)
+                record = reader.get(type(record), record.uid)
     finally:
-        workers.forget(request.uid, waiter)
-    return request
+        workers.forget(record.uid, waiter)
+    return record
