@@ -33,7 +33,12 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
 
 
 class Fork(msgspec.Struct, tag=True, frozen=True):
-    """To the zygote: a run. With it go stdout, stderr, the channel, and the input files."""
+    """To the zygote: a run. With it go stdout, stderr, the channel, and the input files.
+
+    Args:
+        uid: of this attempt at it, and of no other.
+        limits: what it may use.
+    """
 
     uid: str
     limits: Limits
