@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor check format docs-check bench run clean
+.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor coverage-fence check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -24,7 +24,7 @@ setup-torch: setup  ## torch as well, without CUDA; the next change of uv.lock t
 demo: setup  ## the main job: launch, upload, request, approve, run, release
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## every test
+test: setup  ## every test but those at level gvisor
 	$(BIN)/pytest -q $(PARALLEL) tests $(ARGS)
 
 test-fast: setup  ## unit and property tests and the architecture, no servers
