@@ -24,7 +24,7 @@ setup-torch: setup  ## torch as well, without CUDA; the next change of uv.lock t
 demo: setup  ## the main job: launch, upload, request, approve, run, release
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## every test
+test: setup  ## every test but those at level gvisor
 	$(BIN)/pytest -q $(PARALLEL) tests $(ARGS)
 
 test-fast: setup  ## unit and property tests and the architecture, no servers

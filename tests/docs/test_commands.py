@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent.parent
-TARGETS = set(
-    re.findall(r"^([a-z][a-z-]*):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-)
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
 
 
 def test_every_make_command_in_the_documents_is_a_target() -> None:
@@ -21,6 +20,16 @@ def test_every_make_command_in_the_documents_is_a_target() -> None:
         if target not in TARGETS
     ]
     assert unknown == []
+
+
+def test_every_target_is_listed_for_developers_and_made_whatever_files_there_are() -> None:
+    listed = re.findall(
+        r"^make ([a-z][a-z-]*) {2,}", (PROJECT / "DEVELOPERS.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+    # Every target sets up first; `make` alone lists them.
+    assert TARGETS - set(listed) == {"help", "setup"}
+    assert set(phony.split()) == TARGETS
 
 
 def test_the_readme_names_the_two_commands_a_newcomer_needs() -> None:

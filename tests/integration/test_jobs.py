@@ -14,7 +14,7 @@ from support.people import Person, function, on
 from support.sites import Cast, at_once, fresh, member, own_value, refused, upload
 from syft.errors import InvalidState, NotFound, StorageFull
 from syft.jobs.sink import ResultSink
-from syft.jobs.subjobs import MAX_AT_ONCE, MAX_DEPTH
+from syft.jobs.subjobs import MAX_AT_ONCE
 from syft.jobs.worker import WAITING_PER_ACCOUNT
 from syft.model.code import CodeSubmission, Parameter
 from syft.model.job import Job, JobState
@@ -22,6 +22,7 @@ from syft.model.message import Done
 from syft.model.messages import codes, jobs, requests
 from syft.model.messages.datasets import DeleteDataset
 from syft.model.request import RequestState
+from syft.policy.limits import MAX_DEPTH
 
 LARGE = b"x" * 100_000
 
@@ -186,7 +187,7 @@ def test_functions_that_launch_each_other_come_to_an_end(site: Cast) -> None:
         launched = [
             one for one in reader.select(Job, requester_uid=job.requester.uid) if one.parent_uid == job.uid
         ]
-    assert 0 < len(launched) <= MAX_DEPTH
+    assert len(launched) == MAX_DEPTH
     assert MAX_DEPTH < MAX_AT_ONCE
 
 

@@ -20,7 +20,7 @@ from syft.code import CapturedFunction
 from syft.errors import CodeFailed, InvalidInput, LimitExceeded, SyftException, UnsupportedType
 from syft.model.limits import FIGURES, JobLimits
 from syft.model.uid import UID
-from syft.policy.limits import filled, nested_limits
+from syft.policy.limits import MAX_DEPTH, filled, nested_limits
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.levels import PROCESS
 from syft.sandbox.limits import Limits, limits_of
@@ -28,8 +28,6 @@ from syft.sandbox.profiles import profile_for
 from syft.sandbox.runner import EmbeddedRunner
 from syft.wire import codec
 
-# A function that launches a function that launches ...: as deep as anybody means it.
-MAX_DEPTH: Final = 8
 _INLINE_LIMIT_BYTES: Final = 1024 * 1024
 _LEVEL_WAIT_S: Final = 10.0
 # What a try may use where its function asks for nothing.
@@ -163,7 +161,14 @@ def _run(
 
 
 class _Nested:
-    """Answers `datasite.launch_job` in a try: runs the launched function in the same way."""
+    """Answers `datasite.launch_job` in a try: runs the launched function in the same way.
+
+    Args:
+        runner: to run it on.
+        captured: the function that launches.
+        depth: of what it launches: 1 for the function that is tried, 2 for what that launches, ...
+        limits: of the run that launches, every figure.
+    """
 
     def __init__(self, runner: Runner, captured: CapturedFunction, depth: int, limits: JobLimits) -> None:
         self._runner = runner
@@ -178,8 +183,8 @@ class _Nested:
         captured: CapturedFunction | None = getattr(launched, "captured", None)
         if captured is None:
             raise InvalidInput(f"'{name}' is not a Syft function here. Decorate it with @sy.syft_function().")
-        if self._depth >= MAX_DEPTH:
-            raise LimitExceeded(f"Functions launch each other more than {MAX_DEPTH} deep.")
+        if self._depth > MAX_DEPTH:
+            raise LimitExceeded(f"Launched functions launch others at most {MAX_DEPTH} deep.")
         asked: JobLimits = getattr(launched, "limits", JobLimits())
         limits = nested_limits(asked, self._limits, self._ends_at - time.monotonic())
         given = {key: InlineInput(data) for key, data in inputs.items()}

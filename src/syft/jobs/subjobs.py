@@ -30,7 +30,7 @@ from syft.model.job import Job, JobState
 from syft.model.limits import JobLimits
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
-from syft.policy.limits import nested_limits
+from syft.policy.limits import MAX_DEPTH, nested_limits
 from syft.sandbox.contract import FileInput, InlineInput, Outcome, Runner, Status
 from syft.store.base import Store
 
@@ -38,7 +38,6 @@ from syft.store.base import Store
 MAX_SUBJOBS = 10_000
 # Of one job's whole tree: each is a process.
 MAX_AT_ONCE = 64
-MAX_DEPTH = 8
 # Inputs above this go to a file that the launched job maps, instead of through its channel.
 _TO_FILE_BYTES = 1 << 20
 # Results above this are spooled to disk on their way back to the parent.

@@ -10,6 +10,8 @@ import msgspec
 from syft.errors import InvalidInput, LimitExceeded
 from syft.model.limits import FIGURES, JobLimits, amount_text
 
+# A function that launches a function that launches ...: as deep as anybody means it, on a server and in a try.
+MAX_DEPTH: Final = 8
 # A launched run is given at least this much of what is left: its parent's own end comes first anyway.
 _WALL_STEP_S: Final = 0.1
 
