@@ -37,6 +37,8 @@ _HOW: Final = {
     "threads": "a whole number",
 }
 _AMOUNT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*")
+# Far above what can be meant; an integer above 1e308 has no float.
+_LARGEST: Final = 1e30
 _WORDS: Final = tuple(figure.word for figure in FIGURES)
 
 
@@ -181,6 +183,8 @@ def _number(figure: Figure, value: Amount) -> float | None:
         case timedelta():
             return value.total_seconds() if figure.unit == "seconds" else None
         case int() | float():
+            if abs(value) > _LARGEST:
+                return None
             amount = float(value)
         case str():
             found = _AMOUNT.fullmatch(value)

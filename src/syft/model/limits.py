@@ -15,6 +15,7 @@ MIB: Final = 1 << 20
 GIB: Final = 1 << 30
 TIB: Final = 1 << 40
 _DAY_S: Final = 86_400.0
+_DIGITS_MOST: Final = 1e30  # more is not written out
 
 Unit = Literal["bytes", "seconds", "threads"]
 
@@ -76,7 +77,8 @@ class JobLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             amount = getattr(self, figure.field)
             if amount is None:
                 continue
-            if not (math.isfinite(amount) and figure.least <= amount <= figure.most):
+            # Not a number is neither; nor need an integer be one that a float can hold.
+            if not figure.least <= amount <= figure.most:
                 raise InvalidInput(
                     f"The limit '{figure.word}' is from {amount_text(figure, figure.least)} to "
                     f"{amount_text(figure, figure.most)}, not {amount_text(figure, amount)}."
@@ -104,8 +106,8 @@ def limits_text(limits: JobLimits) -> str:
 
 def amount_text(figure: Figure, amount: float) -> str:
     """An amount of that figure with its unit."""
-    if not math.isfinite(amount):
-        return str(amount)
+    if amount > _DIGITS_MOST or not math.isfinite(amount):
+        return f"{amount:g}" if isinstance(amount, float) else "a number of very many digits"
     match figure.unit:
         case "bytes":
             return bytes_text(int(amount))

@@ -56,6 +56,7 @@ def test_what_people_write_is_read(given: dict[str, Any], read: dict[str, float]
         ({"memory": 512}, "'memory' is from 16 MiB to 1024 TiB, not 512 bytes"),
         ({"wall": "2 GiB"}, "'wall' is a time such as '90 s'"),
         ({"wall": float("nan")}, "'wall' is a time"),
+        ({"memory": 10**400}, "'memory' is a size"),
         ({"wall": "0 s"}, "'wall' is from 0.1 s to 366 d, not 0 s"),
         ({"threads": 1.5}, "'threads' is a whole number"),
         ({"threads": "2 GiB"}, "'threads' is a whole number"),

@@ -24,7 +24,7 @@ def test_a_figure_has_a_least_and_a_most(figure: object) -> None:
     for good in (least, most):
         amount = good if field.endswith("_s") else int(good)
         assert getattr(JobLimits(**{field: amount}), field) == good
-    for bad in (0, -1, least / 2, most * 2, math.inf, math.nan):
+    for bad in (0, -1, least / 2, most * 2, math.inf, math.nan, 10**400):
         with pytest.raises(InvalidInput, match=f"The limit '{figure.word}' is from"):  # type: ignore[attr-defined]
             JobLimits(**{field: bad})
 
