@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor coverage-fence check format docs-check bench run clean
+.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor test-vm coverage-fence check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -32,6 +32,10 @@ test-fast: setup  ## unit and property tests and the architecture, no servers
 
 test-security: setup  ## what must fail, and does
 	$(BIN)/pytest -q $(PARALLEL) tests/security $(ARGS)
+
+test-vm: setup  ## control groups, in a virtual machine; needs qemu-system-x86 and, once, Debian's archive
+	@tests/vm/fetch
+	$(BIN)/pytest -q tests/vm $(ARGS)
 
 test-gvisor: setup  ## the sandbox's tests at level gvisor, which take some twenty minutes; needs runsc
 	$(BIN)/pytest -q -m gvisor --timeout 600 tests/contracts/test_runner.py tests/security $(ARGS)

@@ -300,6 +300,26 @@ def be_a_newcomer(port: int) -> None:
     print(json.dumps(time.perf_counter() - began))
 
 
+def bench_operations() -> Iterator[Measure]:
+    """Operations with pointers: small numbers in the node, a table behind the fence; in this process, and over HTTP."""
+    import numpy as np
+
+    for where, options in (("in one process", {}), ("over loopback", {"port": "auto"})):
+        add = Measure(f"pointer + 1, {where}", target=None)
+        both = Measure(f"pointer + 1 and its value, {where}", target=None)
+        table = Measure(f"column sum of a small table by pointer, {where}", target=None)
+        with sy.orchestra.launch(name=f"operations {len(options)}", reset=True, **options) as node:
+            owner = owner_at(node) if options else node.login(**ROOT)
+            numbers = owner.objects.send(np.arange(10.0))
+            frame = owner.objects.send(table_of(0.01))
+            for pointer in (numbers, frame["a"]):
+                pointer.sum()
+            add.repeat(500, lambda numbers=numbers: numbers + 1)
+            both.repeat(200, lambda numbers=numbers: (numbers + 1).get())
+            table.repeat(50, lambda frame=frame: frame["a"].sum())
+        yield from (add, both, table)
+
+
 def bench_transfer(megabytes: float = 100.0, rounds: int = 7) -> Iterator[Measure]:
     """A large table to the server and back, each in a client process of its own; then once more, for the memory."""
     size = f"{megabytes:,.0f} MB table"
@@ -399,6 +419,7 @@ GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {
     "reads": bench_reads,
     "datasets": bench_datasets,
     "loop": bench_loop,
+    "operations": bench_operations,
     "transfer": bench_transfer,
     "call": bench_large_call,
 }

@@ -30,6 +30,7 @@ LAYERS = {
     "wire": 4,
     "access": 5,
     "code": 5,
+    "ops": 5,
     "policy": 5,
     "store": 6,
     "transport": 6,
@@ -46,6 +47,7 @@ LAYERS = {
     "util": 12,
     "core": 13,
     "generic": 14,
+    "lib": 14,
     "workers": 14,
     "messaging": 15,
 }

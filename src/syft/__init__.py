@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from syft import lib as lib
     from syft import logger as logger
     from syft import orchestra as orchestra
     from syft.client.assets import ActionObject as ActionObject
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from syft.client.login import login as login
     from syft.client.login import login_as_guest as login_as_guest
     from syft.client.login import register as register
+    from syft.client.login import search as search
     from syft.client.pointer import Pointer as Pointer
     from syft.client.policies import Constant as Constant
     from syft.client.policies import CustomInputPolicy as CustomInputPolicy
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
     "logger": ("syft.logger", ""),
+    "lib": ("syft.lib", ""),
     "serialize": ("syft.core.common.serde.serialize", "serialize"),
     "deserialize": ("syft.core.common.serde.serialize", "deserialize"),
     "Address": ("syft.core.io.address", "Address"),
@@ -104,6 +107,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),
     "register": ("syft.client.login", "register"),
+    "search": ("syft.client.login", "search"),
     "Pointer": ("syft.client.pointer", "Pointer"),
     "Constant": ("syft.client.policies", "Constant"),
     "CustomInputPolicy": ("syft.client.policies", "CustomInputPolicy"),

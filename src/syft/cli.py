@@ -45,7 +45,9 @@ def main() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
 @click.option("--port", default=8080, show_default=True, help="To listen on; 0 for any free one.")
 @click.option("--reset/--no-reset", default=False, show_default=True, help="Throw away what the node had.")
-@click.option("--server-type", default="datasite", show_default=True, help="What kind of node it is.")
+@click.option(
+    "--server-type", default="datasite", show_default=True, help="datasite, or gateway: a network's."
+)
 @click.option(
     "--side", default="high", show_default=True, help="high: has private data; low: has only mocks."
 )
@@ -189,6 +191,9 @@ def doctor(level: str, as_json: bool) -> None:
 
 def tell_isolation(node: Node) -> None:
     """Say behind which fence submitted code runs here, or why it does not run."""
+    if not node.runs_code:
+        click.echo("This is a gateway: it keeps no data and runs no code.")
+        return
     try:
         level = node.isolation()
     except SyftException as error:

@@ -187,7 +187,7 @@ def launch(
 
     Args:
         name: of the node; its data is kept under it.
-        server_type: "datasite".
+        server_type: "datasite", or "gateway" for a network that datasites join.
         deploy_to: "python"; or "remote" for a handle to a server that runs already.
         server_side_type: "high" where there is private data, or "low".
         port: a number, or "auto" for any free one, starts a server process; None keeps the node in this process.

@@ -2,23 +2,21 @@
 # under the number it has there.
 # %% 8
 import sys
-
 import pytest
-
 import syft as sy
 from syft.core.node.common.service.auth import AuthorizationException
-
+from syft.util import key_emoji
 sy.LOG_FILE = "syft_do.log"
 sy.logger.remove()
 _ = sy.logger.add(sys.stdout, level="DEBUG")
 # %% 9
 some_device = sy.Device()
 # %% 10
-print(f"Device name: {some_device.name}")
-print(f"Device id: {some_device.id}")
-print(f"Device adress: {some_device.address}")
+print(f'Device name: {some_device.name}')
+print(f'Device id: {some_device.id}')
+print(f'Device adress: {some_device.address}')
 # %% 13
-print(some_device.address.vm)
+print(some_device.address.vm) 
 print(some_device.address.device)
 print(some_device.address.domain)
 print(some_device.address.network)
@@ -52,7 +50,9 @@ assert msg.address == bob_device_client.address
 print(sy.ReprMessage.mro())
 # %% 26
 with pytest.raises(AuthorizationException):
-    bob_device_client.send_immediate_msg_without_reply(msg=sy.ReprMessage(address=bob_device_client.address))
+    bob_device_client.send_immediate_msg_without_reply(
+        msg=sy.ReprMessage(address=bob_device_client.address)
+    )
 # %% 27
 print(bob_device_client.keys)
 print(bob_device.keys)
@@ -61,4 +61,6 @@ assert bob_device_client.verify_key != bob_device.root_verify_key
 # %% 28
 bob_device_client = bob_device.get_root_client()
 # %% 29
-bob_device_client.send_immediate_msg_without_reply(msg=sy.ReprMessage(address=bob_device_client.address))
+bob_device_client.send_immediate_msg_without_reply(
+    msg=sy.ReprMessage(address=bob_device_client.address)
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import syft as sy
+from support import ipynb
 from support.cells import Notebook
 from syft.core.common.message import SyftMessage
 from syft.model.identity import Identity
@@ -18,6 +20,7 @@ from syft.node import node as node_module
 from syft.node.birth import new_born
 
 NOTEBOOK = Path(__file__).with_name("nodes_2021.py")
+EXECUTED = Path(__file__).parents[2] / "docs" / "notebooks" / "nodes.ipynb"
 EXPECTED = Path(__file__).with_name("nodes_2021.expected")
 
 _NODES = ("3176a99e4a1f4d35b02dcdaba6459c5e", "8e91e48ecbb64c918b89bab742a5b1d0")
@@ -88,3 +91,13 @@ def test_the_log_file_has_the_whole_story(notebook: Notebook) -> None:
     lines = [line for line in printed.splitlines() if "][logger]][" in line]
     assert told.splitlines() == lines
     assert Path("syft_do.log").stat().st_mode & 0o077 == 0
+
+
+def test_the_executed_notebook_in_the_documents_is_this_one(notebook: Notebook) -> None:
+    if os.environ.get("SYFT_WRITE_NOTEBOOKS"):
+        ipynb.write(EXECUTED, "Nodes, addresses and signed messages", [("As in 2021", notebook)])
+    kept = ipynb.read(EXECUTED)
+    assert [source for source, _ in kept] == [notebook.source(name).rstrip("\n") for name in notebook.names]
+    assert [_timeless(printed) for _, printed in kept] == [
+        _timeless(notebook.cells[name].printed) for name in notebook.names
+    ]

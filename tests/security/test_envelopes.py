@@ -50,13 +50,13 @@ from syft.wire.types_model import encode_record
 def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     """Every message that got as far as a handler."""
     seen: list[Message] = []
-    dispatch = node_module.dispatch
+    find_entry = node_module.find_entry
 
-    def counting(context: Any, message: Message) -> Any:
+    def counting(caller: Any, message: Message, *rest: Any, **options: Any) -> Any:
         seen.append(message)
-        return dispatch(context, message)
+        return find_entry(caller, message, *rest, **options)
 
-    monkeypatch.setattr(node_module, "dispatch", counting)
+    monkeypatch.setattr(node_module, "find_entry", counting)
     return seen
 
 

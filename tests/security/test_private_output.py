@@ -243,6 +243,49 @@ def test_names_asked_of_the_node_stay_with_the_owner(site: Cast, body: str) -> N
     assert job.state is JobState.FAILED
 
 
+def test_what_a_private_run_launches_is_no_way_out(site: Cast) -> None:
+    """THREATS 1.5: which of two functions is launched, once for each bit of a private number."""
+    spy = member(site.node, site.admin, "spy@site.org", mock_execution=True)
+    zero, one = (f"{word}{UID().hex}" for word in ("zero", "one"))
+    for name in (zero, one):
+        spy.submit(function(f"def {name}():\n    return 0\n", name))
+    body = (
+        "for bit in range(16):\n"
+        "    if data >> bit & 1:\n"
+        f"        datasite.launch_job({one}).wait()\n"
+        "    else:\n"
+        f"        datasite.launch_job({zero}).wait()\n"
+        "return 'nothing'"
+    )
+    data = upload(site.owner, 48_213, 1)
+    submission = fresh(body, data, uses_datasite=True, nested=tuple(sorted((zero, one))))
+    site.owner.approve(spy.request(submission))
+    job = spy.call(submission.name, data=on(data))
+    assert job.state is JobState.RELEASED
+
+    def spelled(person: Person, of: jobs.JobView) -> int:
+        runs = person.say(jobs.ListJobs(parent_uid=of.uid), jobs.JobsReply).jobs
+        return sum((run.code_name == one) << bit for bit, run in enumerate(runs))
+
+    # The owner sees it, and the scientist does where nothing is private.
+    assert spelled(site.owner, job) == 48_213
+    assert site.owner.say(jobs.GetJob(job.uid), jobs.JobReply).job.subjobs == 16
+    tried = spy.call(submission.name, data=own_value(5))
+    assert (spelled(spy, tried), tried.subjobs) == (5, 16)
+
+    assert job.subjobs == spelled(spy, job) == 0
+    for question, theirs in (
+        (jobs.ListJobs(parent_uid=job.uid), 0),
+        (jobs.ListJobs(parent_uid=tried.uid), 16),
+        (jobs.ListJobs(), 18),
+    ):
+        answer = spy.say(question, jobs.JobsReply)
+        assert answer.total == len(answer.jobs) == theirs
+    for run in site.owner.say(jobs.ListJobs(parent_uid=job.uid), jobs.JobsReply).jobs:
+        for message in (jobs.GetJob(run.uid), jobs.GetJobLog(run.uid), jobs.KillJob(run.uid)):
+            assert refused(spy, message)[0] == "not_found"
+
+
 def test_progress_is_no_way_out(site: Cast) -> None:
     """THREATS 1.5: progress is a number of the code's choosing, told as often as it likes."""
     data = upload(site.owner, 8_675_309, 1)

@@ -27,6 +27,7 @@ from support.containers import (
     Profile,
 )
 from syft.sandbox.acts.every import ACTS
+from syft.sandbox.launch import UNGROUPED
 from syft.sandbox.levels import LANDLOCK, NAMESPACES, NOT_PROMISED, PROMISES
 from syft.sandbox.report import Examined
 
@@ -105,7 +106,8 @@ def test_most_acts_work_in_the_container_itself(examined: Examined) -> None:
 
 def test_root_of_a_container_gives_runs_users_of_their_own(examinations: dict[Profile, Examined]) -> None:
     found = examinations[DOCKER_ROOT]
-    assert found.weaknesses == ()
+    # A container's tree of control groups can only be read.
+    assert [one for one in found.weaknesses if not one.startswith(UNGROUPED)] == []
     for name in ("ask whether a file of the server's exists", "start very many threads"):
         (one,) = (one for one in found.findings if one.name == name)
         assert one.verdict == "held"

@@ -252,6 +252,18 @@ def test_no_process_stays_behind(runner: EmbeddedRunner, tmp_path: Path) -> None
     nothing_is_left_but(before)
 
 
+def test_a_copy_that_the_code_makes_of_itself_gives_no_answer(runner: EmbeddedRunner) -> None:
+    source = """
+        import os
+        def f():
+            copy = os.fork()
+            if copy == 0:
+                return 2
+            return os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]), 1
+    """
+    assert inside(runner, source) == (0, 1)
+
+
 def test_a_chain_of_forks_comes_to_an_end(runner: EmbeddedRunner) -> None:
     source = """
         import os, time

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
+from support.neighbours import a_node, introduction
 from support.people import Person, new_value, on
 from support.sites import (
     PASSWORD,
@@ -35,6 +36,7 @@ from syft.model.messages import (
     datasets,
     events,
     jobs,
+    network,
     nodes,
     objects,
     pools,
@@ -47,8 +49,10 @@ from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
 from syft.model.pool import DEFAULT_POOL
 from syft.model.request import HandlerAction
+from syft.model.step import Of, Step
 from syft.model.uid import UID
 from syft.node.dispatch import table
+from syft.transport.ask import letter
 
 ROLES: Final = ("guest", "scientist", "owner", "admin")
 
@@ -81,6 +85,17 @@ ROWS: Final = (
     #   message                   about      guest     scientist  owner      admin
     Row(session.GetNodeInfo,      NONE,      "ok",     "ok",      "ok",      "ok"),
     Row(nodes.ShowNode,           NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.Introduce,          NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RegisterChild,      NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.TakeAncestry,       NONE,      NO,       NO,        NO,        "ok"),      # and its parent's key
+    Row(nodes.KnowGateway,        NONE,      NO,       NO,        NO,        "ok"),
+    Row(nodes.RemovePeer,         OWN,       NO,       NO,        NO,        "ok"),      # one that is known
+    Row(nodes.RemovePeer,         OTHER,     NO,       NO,        NO,        ABSENT),
+    Row(nodes.Deliver,            NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(network.JoinNetwork,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
+    Row(network.AcceptMember,     OWN,       NO,       NO,        NO,        "invalid_state"),  # a datasite is
+    Row(network.AcceptMember,     OTHER,     NO,       NO,        NO,        "invalid_state"),  # no gateway
+    Row(network.ListMembers,      NONE,      "invalid_state", "invalid_state", "invalid_state", "invalid_state"),
     Row(session.LogIn,            OWN,       "ok",     "ok",      "ok",      "ok"),
     Row(session.LogIn,            OTHER,     "authentication", "authentication", "authentication", "authentication"),
     Row(session.LogOut,           NONE,      NO,       "ok",      "ok",      "ok"),
@@ -134,6 +149,9 @@ ROWS: Final = (
     Row(objects.GetObject,        FOUND,     "ok",     "ok",      "ok",      "ok"),
     Row(objects.GetObject,        OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),
     Row(objects.FindObjects,      NONE,      "ok",     "ok",      "ok",      "ok"),
+    Row(objects.Operate,          OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.Operate,          FOUND,     NO,       "ok",      "ok",      "ok"),      # the result is hidden
+    Row(objects.Operate,          OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
@@ -344,9 +362,32 @@ def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
     return requests.ApproveRequest(request.uid, request.code.digest)
 
 
+def a_removal(stage: Stage, whose: str, sender: Person) -> Message:
+    if whose == OTHER:
+        return nodes.RemovePeer(UID())
+    machine = a_node("vm")
+    stage.site.admin.say(nodes.RegisterChild(introduction(machine, sender.node)), nodes.Ancestry)
+    return nodes.RemovePeer(machine.info.uid)
+
+
 MAKERS: Final[dict[type[Message], Maker]] = {
     session.GetNodeInfo: lambda stage, whose, sender: session.GetNodeInfo(),
     nodes.ShowNode: lambda stage, whose, sender: nodes.ShowNode(),
+    nodes.Introduce: lambda stage, whose, sender: nodes.Introduce(a_node("gateway").info),
+    nodes.RegisterChild: lambda stage, whose, sender: nodes.RegisterChild(
+        introduction(a_node("vm"), sender.node)
+    ),
+    nodes.TakeAncestry: lambda stage, whose, sender: nodes.TakeAncestry(a_node("network").info),
+    nodes.KnowGateway: lambda stage, whose, sender: nodes.KnowGateway(a_node("gateway").info),
+    nodes.RemovePeer: a_removal,
+    nodes.Deliver: lambda stage, whose, sender: nodes.Deliver(
+        letter(sender.identity, sender.node, nodes.ShowNode(), hidden=True)[0]
+    ),
+    network.JoinNetwork: lambda stage, whose, sender: network.JoinNetwork(
+        introduction(a_node("datasite"), sender.node)
+    ),
+    network.AcceptMember: lambda stage, whose, sender: network.AcceptMember(UID()),
+    network.ListMembers: lambda stage, whose, sender: network.ListMembers(),
     session.LogIn: a_login,
     session.LogOut: lambda stage, whose, sender: session.LogOut(),
     users.Register: lambda stage, whose, sender: users.Register(
@@ -391,6 +432,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     objects.DeleteObject: lambda stage, whose, sender: objects.DeleteObject(stage.kept(whose, sender)),
     objects.GetObject: lambda stage, whose, sender: objects.GetObject(stage.kept(whose, sender)),
     objects.FindObjects: lambda stage, whose, sender: objects.FindObjects(limit=5),
+    objects.Operate: lambda stage, whose, sender: objects.Operate(
+        Step(op="add", inputs=(Of(stage.kept(whose, sender)), 1), output=UID())
+    ),
     objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
         (stage.kept(whose, sender, leased=True),)
     ),

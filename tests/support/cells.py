@@ -37,6 +37,10 @@ class Notebook:
     def names(self) -> list[str]:
         return list(self._sources)
 
+    def source(self, name: str) -> str:
+        """The text of a cell."""
+        return self._sources[name]
+
     def run(self, name: str) -> Cell:
         """Run one cell. Its source is where `inspect` finds it, as IPython arranges too."""
         source = self._sources[name]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syft.access.roles import CAPABILITIES, WITHOUT_GUEST_SESSIONS
+from syft.access.roles import CAPABILITIES, PEER_CAPABILITIES, WITHOUT_GUEST_SESSIONS
+from syft.model.peer import Peer
 from syft.model.permission import Capability, Role
 from syft.model.uid import UID
 from syft.model.user import User
@@ -19,12 +20,14 @@ class Caller:
         user: the account it speaks for; None for guests.
         origin: the network address it came from, or "local" for a caller in this process.
         guests_welcome: whether the administrator lets guests look around.
+        peer: the node whose key it is, where this node knows one.
     """
 
     verify_key: bytes
     user: User | None
     origin: str = "local"
     guests_welcome: bool = True
+    peer: Peer | None = None
 
     @property
     def role(self) -> Role:
@@ -43,6 +46,8 @@ class Caller:
 
     def can(self, capability: Capability) -> bool:
         """Whether the caller's role has that capability; an unknown role has none."""
+        if self.user is None and self.peer is not None:
+            return capability in PEER_CAPABILITIES.get(self.peer.relation, frozenset())
         if self.user is None and not self.guests_welcome:
             return capability in WITHOUT_GUEST_SESSIONS
         return capability in CAPABILITIES.get(self.role, frozenset())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from syft.model.peer import Relation
 from syft.model.permission import Capability, Role
 
 _GUEST: Final = frozenset(
@@ -13,6 +14,7 @@ _GUEST: Final = frozenset(
         Capability.REGISTER,
         Capability.BROWSE_DATASETS,
         Capability.READ_VALUES,
+        Capability.JOIN_NETWORK,
     }
 )
 _DATA_SCIENTIST: Final = _GUEST | {
@@ -35,6 +37,8 @@ _ADMIN: Final = _DATA_OWNER | {
     Capability.READ_EVENTS,
     Capability.MANAGE_POOLS,
     Capability.ADMINISTER,
+    Capability.TAKE_ANCESTRY,
+    Capability.MANAGE_PEERS,
 }
 
 CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
@@ -47,3 +51,11 @@ CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
 
 # What a guest may still do where the administrator does not let guests look around.
 WITHOUT_GUEST_SESSIONS: Final = frozenset({Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER})
+
+# What the key of another node may do here, by what that node is to this one; it is no guest, and has no account.
+PEER_CAPABILITIES: Final[dict[Relation, frozenset[Capability]]] = {
+    Relation.PARENT: frozenset({Capability.LOOK_AROUND, Capability.TAKE_ANCESTRY}),
+    Relation.CHILD: frozenset({Capability.LOOK_AROUND}),
+    Relation.MEMBER: frozenset({Capability.LOOK_AROUND}),
+    Relation.GATEWAY: frozenset({Capability.LOOK_AROUND}),
+}

@@ -154,8 +154,17 @@ class AccessRequest(AnyRequest):
         return self._view.object.type_name if self._view.object else ""
 
     @property
+    def object_story(self) -> str:
+        """How the object's value was computed, and from what; empty for one that was brought."""
+        return self._view.object.name if self._view.object and self._view.object.op else ""
+
+    @property
     def changes(self) -> str:
         """What approving it would change, in a sentence."""
+        if self.object_story:
+            return (
+                f"Request to let {self._view.requester.name} read {self.object_story} ({self.object_id.hex})."
+            )
         tags = ", ".join(self.object_tags)
         what = f"{self.object_type or 'an object'}{f' tagged {tags}' if tags else ''} ({self.object_id.hex})"
         return f"Request to let {self._view.requester.name} read {what}."
@@ -194,6 +203,7 @@ class AccessRequest(AnyRequest):
             ("Object", self.object_id.hex),
             ("Object's type", cell(self.object_type)),
             ("Object's tags", ", ".join(self.object_tags)),
+            ("Computed", self.object_story),
             ("Reason", view.reason),
         ]
         if view.expires_at is not None:

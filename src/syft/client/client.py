@@ -8,11 +8,14 @@ from typing import Any, Final, TypeVar
 
 from syft.client.assets import Dataset
 from syft.client.code import Codes
+from syft.client.constructors import NumpyNames, PythonNames
 from syft.client.datasets import Datasets
 from syft.client.drops import Drops
 from syft.client.events import Events
 from syft.client.jobs import Jobs
 from syft.client.kept import Objects
+from syft.client.neighbours import join_network
+from syft.client.network import Members, SearchResult, search
 from syft.client.pools import WorkerPools
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
@@ -25,6 +28,7 @@ from syft.model.identity import Identity
 from syft.model.message import Done, Message
 from syft.model.messages.session import GetNodeInfo, LoggedIn, LogIn, LogOut, NodeInfoReply
 from syft.model.messages.users import GetAccount, Register, UserReply
+from syft.model.peer import PeerState
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo
 from syft.model.uid import UID
@@ -68,6 +72,7 @@ _NAMESPACES: Final = (
 )
 # What the welcome card offers, by the least role that has a use for it.
 _COMMANDS: Final = (
+    (Role.GUEST, "<your_client>.members", "list the members of this network"),
     (Role.GUEST, "<your_client>.datasets", "list datasets"),
     (
         Role.GUEST,
@@ -85,6 +90,17 @@ _COMMANDS: Final = (
 )
 
 
+# Of these commands a gateway has the first, and a datasite the others.
+_AT_ONE_KIND: Final = (
+    "<your_client>.members",
+    "<your_client>.datasets",
+    "<your_client>.code",
+    "<your_client>.requests",
+    "<your_client>.jobs",
+    "<your_client>.upload_dataset(dataset)",
+)
+
+
 class Client(Shown):
     """What a person holds of a node.
 
@@ -94,6 +110,8 @@ class Client(Shown):
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        # Keys of members of this gateway, as they were first heard of.
+        self._member_keys: dict[UID, str] = {}
 
     @classmethod
     def guest(cls, route: Route, info: NodeInfo | None = None) -> Client:
@@ -295,6 +313,16 @@ class Client(Shown):
         return Objects(self)
 
     @property
+    def numpy(self) -> NumpyNames:
+        """Arrays that are made there: `client.numpy.zeros(3)`."""
+        return NumpyNames(self)
+
+    @property
+    def python(self) -> PythonNames:
+        """Python's own values, taken there: `client.python.Int(5)`."""
+        return PythonNames(self)
+
+    @property
     def gc(self) -> Drops:
         """What was made in passing and nobody here points to any more: told to the node in batches."""
         return self.session.drops
@@ -334,6 +362,61 @@ class Client(Shown):
         """What happened here."""
         return Events(self.session)
 
+    # --- networks
+
+    @property
+    def members(self) -> Members[Client]:
+        """The members of this gateway; by place, name or UID a client to one, through it."""
+        return Members(self.session, lambda route: Client.guest(route), self._member_keys)
+
+    domains = members
+    datasites = members
+
+    def proxy_client_for(self, name: str | UID, *, verify_key: str | None = None) -> Client:
+        """A guest's client to a member of this gateway, through it; `.login(...)` on it works as on any.
+
+        Args:
+            name: of the member, or its UID.
+            verify_key: the key it must have, 64 hex digits; without it the gateway is believed the first time.
+        Raises:
+            NotFound: there is no such member.
+            AuthenticationError: its key is another than it was, or than it should be.
+        """
+        return self.members.client_for(name, verify_key=verify_key)
+
+    def connect_to_gateway(self, gateway: Client, *, reachable_at: str | None = None) -> SyftSuccess:
+        """Ask a gateway to have this datasite as a member; an administrator's client of the gateway decides at once.
+
+        Args:
+            gateway: a client of it.
+            reachable_at: where the gateway reaches this datasite, when that is another address than yours.
+        Raises:
+            AuthorizationException: you are not an administrator of this datasite.
+            NodeUnreachable: the gateway cannot reach it.
+            AlreadyExists: the network has a member of that name.
+        """
+        reply = join_network(self.session, gateway.session, url=reachable_at)
+        member, there = cell(reply.member.info.name, _MAX_NAME), cell(reply.gateway.name, _MAX_NAME)
+        if reply.member.state is PeerState.PENDING:
+            return SyftSuccess(f"'{member}' has asked to join '{there}'. Its administrator decides.")
+        return SyftSuccess(f"'{member}' is a member of '{there}'.")
+
+    def search(self, text: str) -> SearchResult:
+        """Datasets and findable objects with that text, at every member of this gateway."""
+        return search(self.members, text)
+
+    def post(self, message: Message, *, by: Client | None = None) -> UID:
+        """Leave a message for this node that it handles when it can be reached, once.
+
+        Args:
+            message: of a kind that may wait.
+            by: a client of the node to leave it with, such as your own datasite's; this node's when left out, or the
+                gateway's that is in between. That node has it on its disk when this returns.
+        Returns:
+            The message's UID, under which this node's log says what came of it.
+        """
+        return self.session.post(message, by=by.session if by else None)
+
     @property
     def api(self) -> Api:
         """The same namespaces, as `client.api.services.<name>`."""
@@ -355,7 +438,8 @@ class Client(Shown):
     # --- shown
 
     def __repr__(self) -> str:
-        return f"<DatasiteClient: {self._shown_name}>"
+        kind = "GatewayClient" if self.metadata.kind == "gateway" else "DatasiteClient"
+        return f"<{kind}: {self._shown_name}>"
 
     @property
     def _shown_name(self) -> str:
@@ -387,6 +471,8 @@ class Client(Shown):
     def _has_use_for(self, least: Role, call: str) -> bool:
         if ".register" in call:
             return self.user_role is Role.GUEST and self.metadata.signup_enabled
+        if (".members" in call) != (self.metadata.kind == "gateway") and call in _AT_ONE_KIND:
+            return False
         return self.user_role >= least
 
 

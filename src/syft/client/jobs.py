@@ -122,7 +122,7 @@ class Job(Shown):
 
     @property
     def subjobs(self) -> ViewList[Job]:
-        """The runs it launched."""
+        """The runs it launched; those of a run on private data for whoever may read what that printed."""
         reply = self._session.ask(ListJobs(parent_uid=self.id), JobsReply)
         return ViewList("Job List", [Job(self._session, view) for view in reply.jobs])
 
@@ -251,7 +251,8 @@ class Job(Shown):
             facts.append(("Limits", limits_text(view.limits)))
         if view.isolation:
             facts.append(("Isolation", view.isolation))
-        facts.append(("Subjobs", view.subjobs))
+        if view.subjobs:
+            facts.append(("Subjobs", view.subjobs))
         if view.n_iters:
             facts.append(("Progress", f"{view.current_iter}/{view.n_iters}"))
         if view.note:

@@ -6,11 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 from syft.client.lists import Listing, ViewList
-from syft.client.objects import INLINE_LIMIT_BYTES, upload
+from syft.client.objects import bring
 from syft.client.pointer import HasSession, Pointer
-from syft.client.session import Session
 from syft.errors import InvalidInput, MissingExtra
-from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import (
     FindObjects,
     GetObject,
@@ -20,7 +18,6 @@ from syft.model.messages.objects import (
     ReplaceObject,
 )
 from syft.model.uid import UID
-from syft.wire import codec
 
 # Shorter text is no part of a UID that anybody means.
 _LEAST_OF_UID: Final = 5
@@ -73,19 +70,6 @@ def send(
     if not pointable:
         pointer.let_die()
     return pointer
-
-
-def bring(session: Session, value: Any) -> NewValue:
-    """A value as it goes into a message: inside it where it is small, by an upload before it where it is not.
-
-    Raises:
-        UnsupportedType: it cannot travel.
-    """
-    encoded = codec.encode(value)
-    if encoded.size <= INLINE_LIMIT_BYTES:
-        return NewValue(type_name=encoded.type_name, shape=encoded.shape, inline=encoded.to_bytes())
-    uid = upload(session, encoded)
-    return NewValue(type_name=encoded.type_name, shape=encoded.shape, upload_uid=uid)
 
 
 class Objects(Listing[Pointer]):

@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from syft.client.client import Client
+from syft.client.network import SearchResult
 from syft.client.present import SyftSuccess, cell
 from syft.errors import InvalidInput, NodeUnreachable
 from syft.transport.base import Route
@@ -152,6 +153,27 @@ def register(
         NodeUnreachable: nobody answers there.
     """
     return _connected(url, port, route).register(name, email, password, password_verify, institution, website)
+
+
+def search(
+    text: str,
+    url: str = "http://localhost",
+    port: int | str | None = None,
+    *,
+    route: Route | None = None,
+) -> SearchResult:
+    """Datasets and findable objects with that text, at every member of a gateway.
+
+    Args:
+        text: to look for, in any case.
+        url: where the gateway is.
+        port: where `url` has none.
+        route: the way there, in place of an address.
+    Raises:
+        InvalidState: at that address there is no gateway.
+        NodeUnreachable: nobody answers there.
+    """
+    return _connected(url, port, route).search(text)
 
 
 def _connected(url: str, port: int | str | None, route: Route | None) -> Client:

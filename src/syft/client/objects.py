@@ -17,6 +17,7 @@ from blake3 import blake3
 from syft.client.session import Session
 from syft.errors import BadReply, InvalidState, StorageError, StorageFull
 from syft.model.message import Done
+from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import (
     PART_BYTES,
     BeginUpload,
@@ -77,6 +78,19 @@ def _settle(under_way: deque[tuple[Future[Done], int]], advance: Callable[[int],
     future, size = under_way.popleft()
     future.result()
     advance(size)
+
+
+def bring(session: Session, value: Any) -> NewValue:
+    """A value as it goes into a message: inside it where it is small, by an upload before it where it is not.
+
+    Raises:
+        UnsupportedType: it cannot travel.
+    """
+    encoded = codec.encode(value)
+    if encoded.size <= INLINE_LIMIT_BYTES:
+        return NewValue(type_name=encoded.type_name, shape=encoded.shape, inline=encoded.to_bytes())
+    uid = upload(session, encoded)
+    return NewValue(type_name=encoded.type_name, shape=encoded.shape, upload_uid=uid)
 
 
 class Fetched(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from syft.client.access import AccessRequest, ask_for
 from syft.client.objects import fetch
+from syft.client.operators import Operators, operate
 from syft.client.present import Block, Card, Shown, SyftSuccess, Text, Value, cell, size
 from syft.client.session import Session
 from syft.errors import InvalidInput, InvalidState, NotFound, SyftException
@@ -36,7 +37,7 @@ class HasSession(Protocol):
         ...
 
 
-class Pointer(Shown):
+class Pointer(Operators, Shown):
     """A reference to a value.
 
     Args:
@@ -105,6 +106,15 @@ class Pointer(Shown):
             else:
                 self._ref, self._value = fetch(self._there(), self.id, self._face)
         return self._value
+
+    @property
+    def mock(self) -> Any:
+        """The invented value beside the private one, for looking at.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return fetch(self._there(), self.id, Face.MOCK).value
 
     def get_copy(self) -> Any:
         """The value as it is now, fetched anew.
@@ -186,12 +196,16 @@ class Pointer(Shown):
         if pointable:
             self.let_live()
 
-    def describe(self, description: str) -> Pointer:
+    def describe(self, description: str | None = None) -> Pointer:
         """Change what the object is said to be; returns the pointer.
+
+        Without a text, what pandas calls so: a pointer to a summary of the table or column.
 
         Raises:
             NotFound: it is gone, or not yours.
         """
+        if description is None:
+            return self._operate("describe", self)
         return self._describe(DescribeObject(self.id, description=description))
 
     def tag(self, *tags: str) -> Pointer:
@@ -256,6 +270,26 @@ class Pointer(Shown):
             InvalidState: you may read it already.
         """
         return ask_for(self._there(), self.id, reason, block=block, timeout_s=timeout_secs)
+
+    # --- computed with
+
+    def _operate(self, op: str, *inputs: Any, **options: Any) -> Pointer:
+        """A pointer to what the node computes.
+
+        Raises:
+            InvalidInput: no such operation, not with these, or a pointer to another node.
+            CodeFailed: it cannot be computed.
+            LimitExceeded: it would take too much.
+        """
+        view = operate(self._there(), op, inputs, options)
+        result = Pointer(view.uid, session=self._session, client=self._client, view=view)
+        result.let_die()
+        return result
+
+    @property
+    def _place(self) -> tuple[UID, UID] | None:
+        """Its node, and the object there; None where there is no node."""
+        return None if self._session is None else (self._there().info.uid, self.id)
 
     # --- how long it stays
 

@@ -13,13 +13,16 @@ from syft.client.drops import Drops
 from syft.errors import AuthenticationError, AuthorizationException, DecodeError, InvalidInput, SyftException
 from syft.model.identity import Identity, seal_for
 from syft.model.message import Done, Message
+from syft.model.messages.nodes import Deliver, Taken
 from syft.model.messages.objects import MAX_LEASES, DropLeases
 from syft.model.messages.session import Credentials
 from syft.model.permission import Role
 from syft.model.settings import NodeInfo
+from syft.model.uid import UID
 from syft.model.user import UserView
-from syft.transport.ask import Answer, ask, expect
+from syft.transport.ask import Answer, ask, expect, letter, post
 from syft.transport.base import Route
+from syft.transport.relay import RelayRoute
 from syft.wire.types_model import encode_record
 
 M = TypeVar("M", bound=Message)
@@ -117,6 +120,25 @@ class Session:
         with contextlib.suppress(SyftException):
             if uids:
                 self.ask(DropLeases(uids), Done)
+
+    def post(self, message: Message, *, by: Session | None = None) -> UID:
+        """Leave a message that this node handles when it can be reached, once.
+
+        Args:
+            message: of a kind that may wait.
+            by: a session at the node to leave it with; with this one, or the gateway before it, when left out.
+        Raises:
+            SyftException: it was not taken.
+        """
+        if self._ended:
+            raise AuthenticationError(f"You have logged out of '{self.info.name}'. Log in again to go on.")
+        if by is None:
+            taker = self.route.via if isinstance(self.route, RelayRoute) else self.info
+            return post(self.route, self.identity, self.info, message, taker)
+        # The other node knows another key of this person's, which answers for this one's letter.
+        envelope, uid = letter(self.identity, self.info, message)
+        by.ask(Deliver(envelope), Taken)
+        return uid
 
     def seal_password(self, password: str) -> bytes:
         """The password, readable by the node only, and only in a message of this session's."""

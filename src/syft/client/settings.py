@@ -45,6 +45,7 @@ class ServerSettings(Shown):
         key_account_limit: int | None = None,
         objects_per_account: int | None = None,
         bytes_per_account: int | None = None,
+        members_may_join: bool | None = None,
     ) -> SyftSuccess:
         """Change what is given; the rest stays.
 
@@ -59,6 +60,8 @@ class ServerSettings(Shown):
             key_account_limit: how many such accounts there may be.
             objects_per_account: how many objects somebody who cannot upload datasets may keep.
             bytes_per_account: how many bytes they may have.
+            members_may_join: of a gateway, whether a datasite that proves its key is a member without being decided
+                about.
         """
         message = UpdateSettings(
             organization=organization,
@@ -70,6 +73,7 @@ class ServerSettings(Shown):
             key_account_limit=key_account_limit,
             objects_per_account=objects_per_account,
             bytes_per_account=bytes_per_account,
+            members_may_join=members_may_join,
         )
         settings = self._session.ask(message, SettingsReply).settings
         return SyftSuccess("Settings updated successfully.", value=settings)
@@ -92,13 +96,13 @@ class ServerSettings(Shown):
                 ("Id", info.uid.hex),
                 ("Name", info.name),
                 ("Deployed on", when(info.deployed_at)),
-                *_facts(settings),
+                *_facts(settings, info.kind),
             ],
         )
 
 
-def _facts(settings: NodeSettings) -> list[tuple[str, object]]:
-    return [
+def _facts(settings: NodeSettings, kind: str = "") -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [
         ("Organization", settings.organization),
         ("Description", settings.description),
         ("Signup enabled", settings.signup_enabled),
@@ -110,3 +114,6 @@ def _facts(settings: NodeSettings) -> list[tuple[str, object]]:
         ),
         ("Objects per account", f"{settings.objects_per_account:,} ({settings.bytes_per_account:,} bytes)"),
     ]
+    if kind == "gateway":
+        facts.append(("Members may join", settings.members_may_join))
+    return facts

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from syft.errors import SyftException
@@ -12,7 +14,12 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 
     A subclass names its tag: `class ListUsers(Message, tag="users.list"): ...`. A tag is used once and
     never again; fields are only ever added at the end, with a default, so that older parties can still read.
+
+    Attributes:
+        may_wait: whether such messages may be eventual: kept on the way until the node can be reached, and done once.
     """
+
+    may_wait: ClassVar[bool] = False
 
 
 def tag_of(kind: type[Message] | Message) -> str:
@@ -45,6 +52,10 @@ def message_types() -> dict[str, type[Message]]:
 
 class Done(Message, frozen=True, tag="reply.done"):
     """It is done; nothing more to say."""
+
+
+class NoAnswer(Message, frozen=True, tag="reply.none"):
+    """Nothing came back. Never travels: made by whoever asked, and nobody has signed it, so that it proves nothing."""
 
 
 class Refusal(Message, frozen=True, tag="reply.refusal"):

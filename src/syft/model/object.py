@@ -107,6 +107,9 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True):
         findable: whether everybody who may look around finds it. What it holds is another question.
         made_by: the account that brought it or had it computed, on whose quota it is; None for what is older.
         lease_until: when it is forgotten unless somebody uses it before, in UTC; None: kept until deleted.
+        op: the operation that computed it, which `name` tells as people read it; empty for what was brought.
+        inputs: the objects that it was computed from.
+        sources: those that they go back to, brought by somebody.
     """
 
     uid: UID
@@ -121,6 +124,9 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True):
     findable: bool = False
     made_by: UID | None = None
     lease_until: datetime | None = None
+    op: str = ""
+    inputs: tuple[UID, ...] = ()
+    sources: tuple[UID, ...] = ()
 
     def __post_init__(self) -> None:
         check_tags(self.tags)
@@ -155,3 +161,19 @@ class RetiredUid(msgspec.Struct, frozen=True, kw_only=True):
 
     uid: UID
     retired_at: datetime
+
+
+class FailedOperations(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an account's operations on values that it may not read have failed: each failure tells a little.
+
+    Args:
+        uid: the record's own.
+        user_uid: whose operations.
+        object_uid: what the values go back to.
+        count: how many.
+    """
+
+    uid: UID
+    user_uid: UID
+    object_uid: UID
+    count: int

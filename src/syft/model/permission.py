@@ -48,6 +48,9 @@ class Capability(Enum):
     VIEW_POOLS = "pools:view"
     MANAGE_POOLS = "pools:manage"
     ADMINISTER = "node:administer"
+    JOIN_NETWORK = "network:join"
+    TAKE_ANCESTRY = "node:ancestry"
+    MANAGE_PEERS = "node:peers"
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

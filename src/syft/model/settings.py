@@ -25,6 +25,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         key_account_limit: how many such accounts there may be.
         objects_per_account: how many objects somebody who cannot upload datasets may keep.
         bytes_per_account: how many bytes they may have.
+        members_may_join: at a gateway, whether a datasite that proves its key is a member without being decided about.
     """
 
     organization: str = "OpenMined"
@@ -36,6 +37,7 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     key_account_limit: int = 1_000
     objects_per_account: int = 1_000
     bytes_per_account: int = 4 * 1024**3
+    members_may_join: bool = False
 
     def __post_init__(self) -> None:
         for name in ("key_account_limit", "objects_per_account", "bytes_per_account"):

@@ -12,6 +12,7 @@ import msgspec
 from syft.access.caller import Caller
 from syft.config import Settings
 from syft.errors import InvalidInput
+from syft.jobs.operations import Operations
 from syft.jobs.run import Runs
 from syft.jobs.worker import Workers
 from syft.model.event import Event
@@ -20,12 +21,14 @@ from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
+from syft.node.health import Health
 from syft.node.passwords import Throttle
+from syft.node.peers import Peers
 from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
-from syft.wire.envelope import MAX_PAYLOAD
+from syft.wire.envelope import MAX_PAYLOAD, ReplayGuard
 from syft.wire.types_model import encode_record
 
 # Callers on the node's own machine.
@@ -43,6 +46,7 @@ class Site:
         sessions: for whom keys speak.
         runs: runs jobs.
         workers: threads that claim jobs.
+        operations: computes what pointers are asked for.
         account_throttle: slows down guessing at one account.
         origin_throttle: slows down guessing from one address.
         settings: what the operator set.
@@ -59,6 +63,7 @@ class Site:
     sessions: Sessions
     runs: Runs
     workers: Workers
+    operations: Operations
     account_throttle: Throttle
     origin_throttle: Throttle
     settings: Settings
@@ -77,6 +82,28 @@ class AboutNode(Protocol):
     @property
     def info(self) -> NodeInfo:
         """What it says of itself to anybody."""
+
+    @property
+    def settings(self) -> NodeSettings:
+        """What its administrator has set."""
+
+    @property
+    def peers(self) -> Peers:
+        """The nodes that it knows."""
+
+    @property
+    def health(self) -> Health:
+        """Which of them are there."""
+
+    @property
+    def introductions(self) -> ReplayGuard:
+        """Those it has been shown already."""
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known answers for."""
+
+    def place_changed(self) -> None:
+        """Read anew where it is and whom it knows, and tell those that are part of it."""
 
 
 @dataclass(frozen=True)

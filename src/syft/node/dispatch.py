@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from syft.access.checks import check_capability
 from syft.errors import InvalidInput
@@ -22,11 +22,18 @@ H = TypeVar("H", bound=Handler)
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table."""
+    """One row of the table.
+
+    Args:
+        needs: what a caller must be able to do.
+        handler: what is done then.
+        may_wait: of a `Custom` kind, whether it may be eventual; of others the message itself says so.
+    """
 
     needs: Capability
     handler: Handler
     enrols: bool = False
+    may_wait: bool = False
 
 
 _TABLE: dict[type[Message], Entry] = {}
@@ -67,19 +74,30 @@ def table() -> dict[type[Message], Entry]:
     return dict(_TABLE)
 
 
-def find_entry(message: Message, added: Mapping[str, Entry]) -> Entry:
+# What a gateway has a word in: itself, its members, and who runs it. It keeps nothing of anybody's.
+_AT_A_GATEWAY: Final = frozenset({"node", "network", "session", "users", "settings", "events", "mail"})
+
+
+def find_entry(
+    message: Message, added: Mapping[str, Entry], *, kind_of_node: str = "", eventual: bool = False
+) -> Entry:
     """The row of a message.
 
     Args:
         message: what was said.
         added: by name, what the process that this node is in taught it besides.
-
+        kind_of_node: a gateway handles few kinds only.
+        eventual: whether it came as a letter.
     Raises:
-        InvalidInput: nobody handles this kind of message.
+        InvalidInput: nobody handles this kind of message, or not as a letter.
     """
     kind = message.name if isinstance(message, Custom) else tag_of(message)
     entry = added.get(kind) if isinstance(message, Custom) else _TABLE.get(type(message))
-    if entry is None:
+    if kind_of_node == "gateway" and tag_of(message).partition(".")[0] not in _AT_A_GATEWAY:
+        raise InvalidInput(
+            "This is a gateway: it keeps no data and runs nothing. Ask one of its members: `client.members` lists them."
+        )
+    if entry is None or (eventual and isinstance(message, Custom) and not entry.may_wait):
         raise InvalidInput(f"This node does not take messages of kind '{kind[:200]}'.")
     return entry
 

@@ -35,7 +35,9 @@ def enrolled(ctx: Context) -> Context:
         TooManyAttempts: too many from that network address.
     """
     caller, site, settings = ctx.caller, ctx.site, ctx.site.node_settings()
-    if caller.user is not None or not settings.key_accounts or not caller.guests_welcome:
+    # The key of another node is no person's: it may what its relation says.
+    is_person = caller.user is None and caller.peer is None
+    if not is_person or not settings.key_accounts or not caller.guests_welcome:
         return ctx
     key = caller.verify_key.hex()
     with site.store.reading() as reader:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from syft.config import Settings
 from syft.model.identity import Identity
+from syft.model.settings import NodeSettings
 from syft.node.node import Node, Parts
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
@@ -44,4 +45,6 @@ class InProcessNode(Node):
             name=name,
             kind=kind,
             root_key=identity.verify_key,
+            # People have keys here and no passwords: what they bring or ask for is a key's own.
+            node_settings=NodeSettings(key_accounts=True),
         )

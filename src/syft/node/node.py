@@ -15,28 +15,44 @@ import msgspec
 from syft.access.caller import Caller
 from syft.code.environment import environment_digest
 from syft.config import Settings
-from syft.errors import InternalError, InvalidInput, InvalidState, SyftException, TooLarge
+from syft.errors import (
+    EnvelopeError,
+    InternalError,
+    InvalidInput,
+    InvalidState,
+    SyftException,
+    TooLarge,
+)
 from syft.jobs.limits import server_limits
+from syft.jobs.operations import Operations
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
 from syft.jobs.worker import Workers
 from syft.logger import say, where
-from syft.model.address import Address
+from syft.model.address import PART_OF_KIND, Address
 from syft.model.event import Event
 from syft.model.identity import Identity
 from syft.model.message import refusal
+from syft.model.messages.nodes import Taken
+from syft.model.peer import Peer, wider_part
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
-from syft.model.user import User
+from syft.model.user import User, UserView
 from syft.node import services
 from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
 from syft.node.dispatch import Entry, admitted, find_entry, freeze
+from syft.node.family import Family
+from syft.node.forward import Forwarder
+from syft.node.health import Health
+from syft.node.mail import Mail
 from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
+from syft.node.peers import Peers
 from syft.node.removal import expire
-from syft.node.routing import check_for_me
+from syft.node.routing import next_hop
+from syft.node.services.nodes import read_place
 from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
@@ -45,9 +61,20 @@ from syft.sandbox.contract import Runner
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
-from syft.transport.base import Parcel
+from syft.transport.base import Parcel, Route
 from syft.version import VERSION
-from syft.wire.envelope import PROTOCOL, Opened, ReplayGuard, inspect, seal
+from syft.wire.envelope import (
+    PROTOCOL,
+    Header,
+    Opened,
+    ReplayGuard,
+    Sealed,
+    check_can_wait,
+    check_fresh,
+    hide,
+    inspect,
+    seal,
+)
 
 SERVICES: Final = services.__all__
 
@@ -88,6 +115,7 @@ class Node:
         kind: "datasite", "domain", "device", "vm", "network", "gateway".
         side_type: "high" where there is private data.
         root_key: a key that speaks for the root account, which then has no password; None where people log in.
+        node_settings: how a new node is set, until its administrator changes that.
         clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
             machine's.)
     """
@@ -103,6 +131,7 @@ class Node:
         side_type: str = "high",
         root_key: bytes | None = None,
         clock: Callable[[], datetime] = utc_now,
+        node_settings: NodeSettings | None = None,
     ) -> None:
         freeze()
         self._clock = clock
@@ -119,7 +148,15 @@ class Node:
         self._uid = UID.from_string(self._born.uid)
         self._address = Address.of(kind, self._uid)
         self._guard = ReplayGuard()
-        self._settings = NodeSettings()
+        self.introductions = ReplayGuard()
+        self._settings = node_settings or NodeSettings()
+        self.peers = Peers()
+        self._forwarder = Forwarder(self.peers)
+        self._mail: Mail | None = None
+        self._family = Family(self.peers, identity, lambda: self.info, self._open_mail)
+        self.health = Health(self.peers, identity, lambda: self.info, self._heard_from)
+        # Who sends letters without an account: a minute's worth at once, then one a second from each address.
+        self._letter_throttle = Throttle(60, 1)
         self._opening = threading.Lock()
         self._site: Site | None = None
         self._parts: Parts | None = None
@@ -141,6 +178,7 @@ class Node:
                     if self._root is not None:
                         # Nobody starts a node that lives as long as its process.
                         self._site.workers.start()
+                        self._open_mail().start()
         return self._site
 
     def add_handler(self, name: str, entry: Entry) -> None:
@@ -157,6 +195,11 @@ class Node:
         self._added[name] = entry
 
     @property
+    def root_account(self) -> UserView | None:
+        """Whom the root key speaks for; None where people log in."""
+        return self._root.view if self._root else None
+
+    @property
     def is_open(self) -> bool:
         """Whether its store has been opened."""
         return self._site is not None
@@ -170,9 +213,13 @@ class Node:
                 self._uid = UID.from_string(self._born.uid)
                 self._address = Address.of(self._born.kind, self._uid)
                 # A node that was just born has missed nothing; one that starts again may have seen what comes now.
-                self._guard = ReplayGuard(since_ms=time.time_ns() // 1_000_000)
+                now_ms = time.time_ns() // 1_000_000
+                self._guard, self.introductions = ReplayGuard(now_ms), ReplayGuard(now_ms)
+                self._forwarder = Forwarder(self.peers, now_ms)
             have_default_pool(parts.store, Event(verb="pool.created", created_at=datetime.now(UTC)))
-            self._settings = _settings_in(parts.store)
+            self._settings = _settings_in(parts.store) or self._settings
+            self._read_place(parts.store)
+            self._mail = Mail(parts.store, self.peers, self._handle_letter)
             return self._site_of(parts)
         except BaseException:
             parts.store.close()
@@ -189,6 +236,7 @@ class Node:
             sessions=Sessions(parts.store),
             runs=runs,
             workers=Workers(parts.store, runs, operator.workers),
+            operations=Operations(parts.blobs, parts.runner, limits, max(1, operator.workers)),
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),
@@ -227,6 +275,41 @@ class Node:
         return self._uid
 
     @property
+    def settings(self) -> NodeSettings:
+        """What its administrator has set."""
+        return self._settings
+
+    def attach(self, node_uid: UID, route: Route | None) -> None:
+        """Reach another node of this process by this route; None to forget it. For its own process alone."""
+        self.peers.attach(node_uid, route)
+
+    def place_changed(self) -> None:
+        """Read anew where it is and whom it knows, and tell those that are part of it."""
+        self._read_place(self.open().store)
+        self._family.tell()
+
+    def _read_place(self, store: Store) -> None:
+        with store.reading() as reader:
+            above = read_place(reader).above
+        self._address = Address.of(self._born.kind, self._uid, wider_part(self._born.kind, above))
+        self.peers.load(store)
+
+    def _open_mail(self) -> Mail:
+        if self._mail is None:
+            self.open()
+        assert self._mail is not None
+        return self._mail
+
+    def _heard_from(self, node_uid: UID) -> None:
+        if self._mail is not None:
+            self._mail.heard_from(node_uid)
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether strangers' code may run here: not at a gateway, which has nothing to run it on."""
+        return PART_OF_KIND[self._born.kind] != "network"
+
+    @property
     def has_default_password(self) -> bool:
         """Whether the root account still has the password that everybody knows."""
         with self.open().store.reading() as reader:
@@ -250,8 +333,12 @@ class Node:
         # Values whose message never came, or whose job never ended, are nobody's.
         expire(site, self._clock())
         site.blobs.sweep(digests_in_use(site.store))
-        self._parts.runner.start()
-        site.workers.start()
+        if self.runs_code:
+            self._parts.runner.start()
+            site.workers.start()
+        else:
+            self.health.start()
+        self._open_mail().start()
 
     def close(self) -> None:
         """Stop. What runs is stopped with it, and begun again at the next start."""
@@ -259,12 +346,16 @@ class Node:
             if self._closed:
                 return
             self._closed = True
+        self.health.close()
+        if self._mail is not None:
+            self._mail.close()
         site = self._site
         if site is not None:
             site.runs.close()
             site.workers.close()
             site.uploads.close()
             site.store.close()
+        self.peers.close()
         if self._parts is not None:
             self._parts.leave()
 
@@ -284,19 +375,27 @@ class Node:
             # Nobody to answer to: who sent it is not known.
             say(logging.WARNING, "refused an envelope", error=error.code, origin=origin)
             return self._refuse_unknown(error)
+        header = sealed.header
+        peer = self.peers.of_key(header.sender)
+        if peer is not None:
+            self._heard_from(peer.node_uid)
+        if parcel.forwarded:
+            # Who hands it over is near; who wrote it need not be.
+            origin = f"forwarded by {origin}"
         tag = "?"
         try:
-            check_for_me(sealed.header, self._uid)
-            opened = sealed.open(
-                recipient=self._identity.verify_key,
-                # Within one process an address is no further away than a key.
-                unnamed=self.root_key is not None,
-                now_ms=time.time_ns() // 1_000_000,
-                guard=self._guard,
-                attachment=parcel.attachment,
+            hop = next_hop(
+                header, self._uid, self.peers.find, sender_is_known=lambda: self._knows(header.sender)
             )
-            tag = type(opened.message).__name__
-            answer = self._answer(opened, origin)
+            if header.eventual:
+                tag = "a letter"
+                answer: Attached | None = self._take(sealed, parcel, hop, origin)
+            elif hop is not None:
+                return self._pass_on(sealed, parcel, hop, origin)
+            else:
+                opened = self._opened_message(sealed, parcel)
+                tag = type(opened.message).__name__
+                answer = self._answer(opened, origin)
         except SyftException as error:
             answer = Attached(refusal(error), b"")
         except Exception as error:
@@ -311,9 +410,101 @@ class Node:
         took_ms = (time.perf_counter() - began) * 1000
         say(logging.INFO, "answered", tag=tag, reply=type(answer.message).__name__, ms=round(took_ms, 2))
         try:
-            return self._seal(answer, sealed.header.sender, sealed.header.uid)
+            return self._seal(answer, header)
         except TooLarge as error:
-            return self._seal(Attached(refusal(error), b""), sealed.header.sender, sealed.header.uid)
+            return self._seal(Attached(refusal(error), b""), header)
+
+    def _opened_message(self, sealed: Sealed, parcel: Parcel) -> Opened:
+        return sealed.open(
+            recipient=self._identity.verify_key,
+            # Within one process an address is no further away than a key.
+            unnamed=self.root_key is not None,
+            now_ms=time.time_ns() // 1_000_000,
+            guard=self._guard,
+            attachment=parcel.attachment,
+            unhide=self._identity.unseal,
+        )
+
+    # --- for others, and for later
+
+    def _knows(self, key: bytes) -> bool:
+        """Whether a key speaks for an account here, or is a peer's."""
+        return self.peers.of_key(key) is not None or self._user_of(key, datetime.now(UTC)) is not None
+
+    def _check_named(self, header: Header) -> None:
+        """Raise where a message leaves open who may answer it, and this is not all within one process."""
+        if not header.recipient and self.root_key is None:
+            raise EnvelopeError("This message does not name the key of the node it is for.")
+
+    def _pass_on(self, sealed: Sealed, parcel: Parcel, hop: Peer, origin: str) -> Parcel | None:
+        self._check_named(sealed.header)
+        self.observer.passed_on(sealed.header)
+        return self._forwarder.pass_on(sealed, parcel, hop, is_local=_is_local(origin))
+
+    def _take(self, sealed: Sealed, parcel: Parcel, hop: Peer | None, origin: str) -> Attached:
+        """Keep a letter, and say so: from then on this node answers for it."""
+        known = self._knows(sealed.header.sender)
+        if not known and not _is_local(origin):
+            self._letter_throttle.attempt(origin)
+        self._keep(sealed, parcel, hop, known=known)
+        return Attached(Taken(), b"")
+
+    def take_letter(self, envelope: bytes, charged_to: str) -> None:
+        """Keep a letter that somebody known here answers for.
+
+        Args:
+            envelope: of an eventual message.
+            charged_to: the account.
+        Raises:
+            WireError: it is no letter, or nothing is known of the node it is for.
+            TooManyAttempts: too many wait already.
+        """
+        sealed = inspect(envelope)
+        if not sealed.header.eventual:
+            raise EnvelopeError("Only a message that may wait can be left here.")
+        hop = next_hop(sealed.header, self._uid, self.peers.find, sender_is_known=lambda: True)
+        self._keep(sealed, Parcel(envelope), hop, known=True, charged_to=charged_to)
+
+    def _keep(
+        self, sealed: Sealed, parcel: Parcel, hop: Peer | None, *, known: bool, charged_to: str = ""
+    ) -> None:
+        header = sealed.header
+        check_fresh(header, time.time_ns() // 1_000_000)
+        check_can_wait(header, sealed.data, parcel.attachment)
+        if hop is None:
+            # What cannot be read, or cannot wait, is not kept.
+            self._opened_letter(sealed)
+        else:
+            self._check_named(header)
+            self.observer.passed_on(header)
+        next_node = hop.node_uid if hop else None
+        self._open_mail().take(sealed, next_node, known_sender=known, charged_to=charged_to)
+
+    def _opened_letter(self, sealed: Sealed) -> Opened:
+        return sealed.open(
+            recipient=self._identity.verify_key,
+            unnamed=self.root_key is not None,
+            # It was fresh when it was taken; how long it has waited here since says nothing about it.
+            now_ms=sealed.header.time_ms,
+            guard=None,
+            unhide=self._identity.unseal,
+            eventual=True,
+        )
+
+    def _handle_letter(self, sealed: Sealed) -> None:
+        """Do what a letter says, if its sender may have that done now.
+
+        Raises:
+            SyftException: they may not, or it cannot be done.
+            InternalError: a fault of ours; it is tried again, a few times.
+        """
+        try:
+            self._answer(self._opened_letter(sealed), "mail")
+        except SyftException:
+            raise
+        except Exception as error:
+            say(logging.ERROR, "a handler failed", uid=sealed.header.uid.hex, error=where(error))
+            raise InternalError("Something unexpected happened on the node.") from error
 
     def _answer(self, opened: Opened, origin: str) -> Attached | None:
         header, message = opened.header, opened.message
@@ -325,11 +516,12 @@ class Node:
             user=self._user_of(header.sender, now),
             origin=origin,
             guests_welcome=self._settings.guest_sessions,
+            peer=self.peers.of_key(header.sender),
         )
         context = Context(self.open, caller, header.uid, opened.attachment, now, self)
         observer.asked_may(header, message, caller)
         try:
-            entry = find_entry(message, self._added)
+            entry = find_entry(message, self._added, kind_of_node=self._born.kind, eventual=header.eventual)
             context = admitted(context, entry, message)
             observer.may(header, message)
             answer = entry.handler(context, message)
@@ -345,17 +537,23 @@ class Node:
         # Before anything was kept nobody had an account.
         return self._site.sessions.user_of(key, now) if self._site else None
 
-    def _seal(self, answer: Attached, recipient: bytes, reply_to: UID) -> Parcel:
+    def _seal(self, answer: Attached, asked: Header) -> Parcel:
+        """An answer, hidden where the question was. That a letter was taken is also for those on the way."""
+        uid, hidden, attachment = UID(), asked.hidden and not asked.eventual, answer.attachment
+        if hidden and len(attachment):
+            attachment = hide(attachment, recipient=asked.sender, sender=self._identity.verify_key, uid=uid)
         envelope, _ = seal(
             answer.message,
             identity=self._identity,
-            recipient=recipient,
+            recipient=asked.sender,
             address=Address(),
             now_ms=time.time_ns() // 1_000_000,
-            reply_to=reply_to,
-            attachment=answer.attachment,
+            reply_to=asked.uid,
+            attachment=attachment,
+            uid=uid,
+            hidden=hidden,
         )
-        return Parcel(envelope, answer.attachment)
+        return Parcel(envelope, attachment)
 
     def _refuse_unknown(self, error: SyftException) -> Parcel:
         envelope, _ = seal(
@@ -371,7 +569,12 @@ class Node:
         self._settings = settings
 
 
-def _settings_in(store: Store) -> NodeSettings:
+def _is_local(origin: str) -> bool:
+    """Whether a message was written in this process."""
+    return origin in ("local", "forwarded by local")
+
+
+def _settings_in(store: Store) -> NodeSettings | None:
     with store.reading() as reader:
         kept = reader.setting(SETTINGS)
-    return msgspec.json.decode(kept, type=NodeSettings) if kept else NodeSettings()
+    return msgspec.json.decode(kept, type=NodeSettings) if kept else None

@@ -10,7 +10,7 @@ import msgspec
 
 from syft.jobs.values import is_used
 from syft.model.event import Event
-from syft.model.object import ObjectRecord, RetiredUid
+from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
 from syft.model.permission import Grant
 from syft.model.request import Request, RequestHandler, RequestState
 from syft.model.uid import UID
@@ -70,6 +70,8 @@ def remove_object(tx: Transaction, record: ObjectRecord, *, by: UID | None, now:
     """
     ended = end_requests(tx, record, states=_ENDS, reason="The object is gone.", by=by, now=now)
     void_grants(tx, record.uid)
+    for failed in tx.select(FailedOperations, object_uid=record.uid):
+        tx.remove(FailedOperations, failed.uid)
     # What was made in passing nobody else has heard of; of the rest others may hold pointers.
     if record.lease_until is None or record.findable or tx.count(Request, object_uid=record.uid):
         tx.add(RetiredUid(uid=record.uid, retired_at=now))

@@ -15,7 +15,7 @@ DESCRIPTORS_MAX: Final = 253  # SCM_MAX_FD
 
 
 class Configure(msgspec.Struct, tag=True, frozen=True):
-    """To the zygote, once: what to become.
+    """To the zygote, once: what to become. With it goes the door of a control group to try, if runs are to have any.
 
     Args:
         level: isolation level to establish.
@@ -33,10 +33,17 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
 
 
 class Fork(msgspec.Struct, tag=True, frozen=True):
-    """To the zygote: a run. With it go stdout, stderr, the channel, and the input files."""
+    """To the zygote: a run. With it go stdout, stderr, the channel, and the input files.
+
+    Args:
+        uid: of the run.
+        limits: what it may use.
+        grouped: a last descriptor is the door of its control group, into which it goes before anything else.
+    """
 
     uid: str
     limits: Limits
+    grouped: bool = False
 
 
 class Ready(msgspec.Struct, tag=True, frozen=True):
@@ -47,12 +54,16 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
         missing: modules that could not be imported.
         errors: names of all exception classes that exist in it; no stranger's code has run there.
         weaknesses: what this machine did not allow, one sentence each.
+        own_bytes: memory that every run has from it, shared until it is written to.
+        ungrouped: why runs cannot go into control groups, where that was to be tried.
     """
 
     level: str
     missing: list[str]
     errors: list[str]
     weaknesses: list[str]
+    own_bytes: int = 0
+    ungrouped: str = ""
 
 
 class Unable(msgspec.Struct, tag=True, frozen=True):
@@ -87,6 +98,7 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
         cpu_s: processor seconds.
         max_rss_bytes: largest resident memory.
         why: what went wrong if it could not be forked.
+        out_of_memory: the kernel ended it because its control group was at its limit; the server adds that.
     """
 
     uid: str
@@ -94,6 +106,7 @@ class Ended(msgspec.Struct, tag=True, frozen=True):
     cpu_s: float = 0.0
     max_rss_bytes: int = 0
     why: str = ""
+    out_of_memory: bool = False
 
 
 ToZygote = Configure | Fork

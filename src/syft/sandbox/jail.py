@@ -15,6 +15,7 @@ from syft.sandbox import closure, landlock, mounts, namespaces
 from syft.sandbox.landlock import Ruleset
 from syft.sandbox.limits import OPEN_FILES_MAX, Limits
 from syft.sandbox.linux import (
+    CLONE_NEWCGROUP,
     CLONE_NEWIPC,
     CLONE_NEWNS,
     CLONE_NEWUSER,
@@ -122,7 +123,8 @@ def enter(cell: Cell) -> None:
 
 def _furnish(room: Room, limits: Limits) -> None:
     """Mount what is the run's own."""
-    unshare(CLONE_NEWNS | CLONE_NEWIPC)
+    # Of control groups, too: else the name of its own would tell a run of the server's.
+    unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP)
     mounts.mount_own(limits.scratch_bytes, room.keep)
     mounts.mount_proc(processes_only=room.processes_only)
 

@@ -51,6 +51,7 @@ class Examined(msgspec.Struct, frozen=True):
     Args:
         level: that was examined.
         landlock: version of Landlock; 0 where there is none.
+        control_groups: where each run gets one; empty if runs have none.
         weaknesses: what the level lacks here.
         passed_over: why stronger levels were not chosen.
         findings: one for each act.
@@ -60,6 +61,7 @@ class Examined(msgspec.Struct, frozen=True):
 
     level: str
     landlock: int
+    control_groups: str
     weaknesses: tuple[str, ...]
     passed_over: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -90,6 +92,11 @@ class Examinable(canary.Runs, Protocol):
         ...
 
     @property
+    def control_groups(self) -> str:
+        """Where each run gets its control group; empty if runs have none."""
+        ...
+
+    @property
     def passed_over(self) -> tuple[str, ...]:
         """Why stronger levels are not in force."""
         ...
@@ -108,7 +115,14 @@ def examine(runner: Examinable) -> Examined:
         findings = tuple(_examine(runner, stage, act) for act in ACTS.values())
     to_do, profile = missing(runner.passed_over)
     return Examined(
-        runner.level, landlock.version(), runner.weaknesses, runner.passed_over, findings, to_do, profile
+        level=runner.level,
+        landlock=landlock.version(),
+        control_groups=runner.control_groups,
+        weaknesses=runner.weaknesses,
+        passed_over=runner.passed_over,
+        findings=findings,
+        to_do=to_do,
+        profile=profile,
     )
 
 
@@ -150,6 +164,10 @@ def as_text(examined: Examined) -> str:
     """The report for a person."""
     lines = [f"Isolation level: {examined.level} ({PROMISES[examined.level]})"]
     lines.append(f"Landlock: version {examined.landlock}" if examined.landlock else "Landlock: not there")
+    if examined.control_groups:
+        lines.append(f"Control groups: each run has its own, below {examined.control_groups}")
+    else:
+        lines.append("Control groups: none")
     lines += [f"A stronger level is not available: {why}" for why in examined.passed_over]
     lines += [f"For `{NAMESPACES}`: {one}" for one in examined.to_do]
     if examined.profile:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from syft.errors import InvalidInput, InvalidState
+from syft.sandbox.cgroups import Delegation
 from syft.sandbox.contract import (
     Execution,
     FileInput,
@@ -53,7 +54,8 @@ class EmbeddedRunner(Runner):
     that wants it.
 
     The level is the strongest that proves itself here, in a run that tries what must not be possible. It is
-    chosen once: when the parent dies, its successor must reach the same level.
+    chosen once: when the parent dies, its successor must reach the same level. So it is with control groups: each
+    run has one from the first on, or none has.
 
     Args:
         level: isolation level to use and no other; "auto" for the strongest that proves itself.
@@ -86,6 +88,7 @@ class EmbeddedRunner(Runner):
         self._protected = [str(path.absolute()) for path in protected]
         self._preload = tuple(preload)
         self._environment = dict(environment or {})
+        self._delegation = Delegation()
         self._profiles = dict(profiles)
         self._keeper = Keeper(
             from_strongest(minimum) if level == AUTO else (level,),
@@ -109,6 +112,12 @@ class EmbeddedRunner(Runner):
         """What the level lacks on this machine, one sentence each; empty until it is known."""
         base = self._keeper.base
         return base.weaknesses if base else ()
+
+    @property
+    def control_groups(self) -> str:
+        """Where each run gets its control group; empty if runs have none, or that is not known yet."""
+        base = self._keeper.base
+        return base.control_groups if base else ""
 
     @property
     def passed_over(self) -> tuple[str, ...]:
@@ -196,7 +205,8 @@ class EmbeddedRunner(Runner):
 
     def _launcher(self, level: str, profile: str) -> Launcher:
         more = self._profiles[profile].preload if profile != BASE else ()
-        return Launcher(level, [*self._preload, *more], self._environment, self._protected)
+        preload = [*self._preload, *more]
+        return Launcher(level, preload, self._environment, self._protected, self._delegation)
 
     def _run(self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline) -> Outcome:
         self._check_usable()

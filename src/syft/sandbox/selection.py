@@ -80,6 +80,11 @@ class Selection:
         return tuple(self._chosen.ready.weaknesses) if self._chosen else ()
 
     @property
+    def control_groups(self) -> str:
+        """Where each run gets its control group; empty if runs have none."""
+        return self._chosen.launcher.control_groups if self._chosen else ""
+
+    @property
     def passed_over(self) -> tuple[str, ...]:
         """Why stronger levels were not chosen, one sentence each."""
         return tuple(self._passed_over)

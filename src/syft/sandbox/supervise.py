@@ -22,7 +22,7 @@ from syft.sandbox.launches import UNREAD_MAX, Launches
 from syft.sandbox.levels import START_S
 from syft.sandbox.lifeline import GRACE_S, Lifeline
 from syft.sandbox.limits import Usage
-from syft.sandbox.verdict import Evidence, cpu_text, limit_text, outcome
+from syft.sandbox.verdict import CLOSED_CHANNEL, Evidence, cpu_text, limit_text, outcome
 
 # Nobody reads so much: a run that prints more is stopped, since reading it costs the server time.
 FLOOD_BYTES: Final = 64 * MIB
@@ -190,7 +190,7 @@ class Supervisor:
             elif now >= self._deadline:
                 self._lifeline.kill(f"wall-clock limit {self._execution.limits.wall_s:g} s exceeded")
             elif now >= self._silent_until:
-                self._lifeline.kill("the code closed its channel to the node")
+                self._lifeline.kill(CLOSED_CHANNEL)
             self._check_use(directory, now)
             self._tell_progress(now)
             killed = self._lifeline.killed is not None

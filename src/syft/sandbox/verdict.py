@@ -23,6 +23,7 @@ from syft.sandbox.limits import OPEN_FILES_MAX, Limits, Usage
 OTHER_ERROR: Final = "Exception"
 ONE_PROCESS_HINT: Final = "a run starts no processes; use threads, or workers=0"
 READ_ONLY_HINT: Final = "the inputs are read-only, work on a copy: data = data.copy()"
+CLOSED_CHANNEL: Final = "the code closed its channel to the node"
 FORBIDDEN_CALL: Final = "the code made a forbidden system call"
 # What people return by mistake, beside classes of their own.
 _COMMON_TYPES: Final = frozenset(
@@ -91,6 +92,10 @@ def outcome(execution: Execution, evidence: Evidence, error_names: Collection[st
 
 def _judge(execution: Execution, evidence: Evidence, error_names: Collection[str]) -> tuple[Status, str]:
     """Who did what first is not known; a kill counts before all else, as its caller was promised."""
+    ended = evidence.ended
+    if evidence.killed == CLOSED_CHANNEL and ended is not None and ended.out_of_memory:
+        # It was being ended, and much memory is given back slowly.
+        return Status.KILLED, limit_text("memory", execution.limits)
     if evidence.killed is not None:
         return Status.KILLED, evidence.killed
     if evidence.complete:
@@ -99,12 +104,12 @@ def _judge(execution: Execution, evidence: Evidence, error_names: Collection[str
         return _judge_failure(execution, evidence, evidence.failed, error_names)
     if evidence.lost is not None:
         return Status.LOST, evidence.lost
-    if evidence.ended is None or evidence.ended.status is None:
-        why = evidence.ended.why if evidence.ended else ""
+    if ended is None or ended.status is None:
+        why = ended.why if ended else ""
         return Status.LOST, f"the run could not be started: {why}".removesuffix(": ")
-    if not evidence.started and evidence.ended.status >= 0:
+    if not evidence.started and ended.status >= 0:
         return Status.LOST, "the run could not be set up"
-    return _judge_exit(evidence.ended.status, evidence.ended.cpu_s, execution.limits)
+    return _judge_exit(ended, ended.status, execution.limits)
 
 
 def _judge_failure(
@@ -128,11 +133,13 @@ def _judge_failure(
     return Status.FAILED, reason
 
 
-def _judge_exit(status: int, cpu_s: float, limits: Limits) -> tuple[Status, str]:
+def _judge_exit(ended: Ended, status: int, limits: Limits) -> tuple[Status, str]:
     """What the end of the process says, where the run has said nothing."""
     if status >= 0:
         return Status.FAILED, f"the code ended its own process, with exit status {status}"
-    if status == -signal.SIGKILL and cpu_s >= _CPU_SHARE * limits.cpu_s:
+    if status == -signal.SIGKILL and ended.out_of_memory:
+        return Status.KILLED, limit_text("memory", limits)
+    if status == -signal.SIGKILL and ended.cpu_s >= _CPU_SHARE * limits.cpu_s:
         return Status.KILLED, cpu_text(limits)
     if status == -signal.SIGKILL:
         return Status.KILLED, "killed by the system, most likely for want of memory"

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
+from syft.model.limits import KIB
 from syft.sandbox import (
     child,
     closure,
@@ -63,7 +64,7 @@ def main() -> None:
     connection = socket.socket(fileno=os.dup(0))
     server = os.pidfd_open(os.getppid())
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    configure, _ = receive(connection, to_zygote)
+    configure, doors = receive(connection, to_zygote)
     if not isinstance(configure, Configure):
         return
     try:
@@ -89,7 +90,7 @@ def main() -> None:
         os.close(held)
     try:
         zygote = Zygote(connection, server, configure, fence)
-        ready = zygote.prepare()
+        ready = zygote.prepare(doors)
     except Exception as error:
         send(connection, Unable(told(error)))
         return
@@ -324,10 +325,10 @@ class Zygote:
         self._fence = fence
         self._runs: dict[int, tuple[str, int]] = {}  # pidfd -> uid of the run, pid
 
-    def prepare(self) -> Ready:
+    def prepare(self, doors: Sequence[int]) -> Ready:
         """Import, check, and freeze. See `get_ready`."""
         _be_first_when_memory_is_short()
-        return get_ready(self._configure, self._fence.weaknesses)
+        return get_ready(self._configure, self._fence.weaknesses, doors)
 
     def serve(self, ready: Ready) -> NoReturn:
         """Fork what the server asks for, and tell it what ended, until it goes away.
@@ -373,7 +374,14 @@ class Zygote:
 
     def _become_run(self, fork: Fork, descriptors: list[int]) -> NoReturn:
         """What the forked process does instead of serving. It never returns into the loop."""
-        become_run(self._connection, descriptors, lambda: self._fence.cell(fork.limits, fork.uid))
+
+        def make_cell() -> jail.Cell:
+            if fork.grouped:
+                # First, so that all it takes is counted. Without its group it does not go on.
+                os.write(descriptors.pop(), b"0")
+            return self._fence.cell(fork.limits, fork.uid)
+
+        become_run(self._connection, descriptors, make_cell)
 
     def _reap(self, pidfd: int) -> Ended:
         """Collect a run that has ended, with everything it started."""
@@ -408,12 +416,13 @@ class Zygote:
         os._exit(0)
 
 
-def get_ready(configure: Configure, weaknesses: list[str]) -> Ready:
+def get_ready(configure: Configure, weaknesses: list[str], doors: Sequence[int] = ()) -> Ready:
     """Become a process from which runs can be forked: import, check, and freeze.
 
     Args:
         configure: what to import, and for which level.
         weaknesses: what the level lacks on this machine, one sentence each.
+        doors: of a control group to try, if runs are to have them; closed here.
     Raises:
         RuntimeError: importing has started a thread, so that forking is not safe.
     """
@@ -426,9 +435,18 @@ def get_ready(configure: Configure, weaknesses: list[str]) -> Ready:
         raise RuntimeError(f"importing has started threads: {', '.join(names)}")
     # A run of the same user must not take over the connection to the server.
     prctl(PR_SET_DUMPABLE, 0)
+    ungrouped = "; ".join(filter(None, map(_try_door, doors)))
     gc.collect()
     gc.freeze()
-    return Ready(configure.level, missing, sorted(_error_names(BaseException)), weaknesses)
+    return Ready(
+        level=configure.level,
+        missing=missing,
+        errors=sorted(_error_names(BaseException)),
+        weaknesses=weaknesses,
+        # Another kernel, such as a container's, may not tell.
+        own_bytes=_own_bytes() if doors else 0,
+        ungrouped=ungrouped,
+    )
 
 
 def become_run(
@@ -483,6 +501,28 @@ def _warm_up() -> None:
     if pandas is not None:
         frame = pandas.DataFrame({"number": [1.5], "text": ["a"]})
         codec.decode(codec.encode(frame).to_bytes(), zero_copy=True, trusted=True)
+
+
+def _try_door(door: int) -> str:
+    """Why a process like those that become runs cannot go into a control group; empty if it can."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(door, b"0")
+            os._exit(0)
+        except OSError as error:
+            os._exit(error.errno or 1)
+        finally:
+            os._exit(1)
+    os.close(door)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return "" if code == 0 else f"a run cannot go into one: {os.strerror(abs(code))}"
+
+
+def _own_bytes() -> int:
+    """Memory of this process that is there and comes from no file: what a run copies when it writes to it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) * KIB
 
 
 def _can_become(uid: int) -> bool:

@@ -17,6 +17,7 @@ from syft.node.node import Node
 from syft.server.bounds import Intake
 from syft.transport.http import (
     CONTENT_TYPE,
+    FORWARDED,
     MESSAGES_PATH,
     METADATA_PATH,
     encode_info,
@@ -43,7 +44,7 @@ def make_app(node: Node) -> ASGIApp:
     async def messages(request: Request) -> Response:
         origin = request.client.host if request.client else "unknown"
         try:
-            parcel = unpack(await intake.read(request))
+            parcel = unpack(await intake.read(request), forwarded=FORWARDED in request.headers)
         except (TooLarge, DecodeError, NodeUnreachable) as error:
             # Not even an envelope: there is nobody to seal an answer for. What is still coming is not read.
             return PlainTextResponse(error.public_message, STATUS[error.code], {"connection": "close"})

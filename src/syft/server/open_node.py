@@ -18,7 +18,7 @@ from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
 from syft.store.sql import DATABASE_NAME, open_store
 
-KINDS = ("datasite",)
+KINDS = ("datasite", "gateway")
 SIDES = ("high", "low")
 KEY_NAME: Final = "node.key"
 # A folder with one of these in it is a node's.
@@ -58,7 +58,7 @@ def open_node(
         settings: what the operator set.
         name: of the node; its folder is named after it.
         reset: throw away what it had.
-        kind: "datasite", ...
+        kind: "datasite" or "gateway".
         side_type: "high" or "low".
         clock: the time, in UTC.
     Raises:
@@ -68,7 +68,7 @@ def open_node(
         StorageFull: there is no room.
     """
     if kind not in KINDS:
-        raise InvalidInput(f"This version launches a server of type 'datasite' only, not '{kind}'.")
+        raise InvalidInput(f"A server's type is 'datasite' or 'gateway', not '{kind}'.")
     if side_type not in SIDES:
         raise InvalidInput(f"A server's side is 'high' or 'low', not '{side_type}'.")
     folder = folder_of(settings, name)

@@ -23,7 +23,9 @@ from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
 from syft.model.job import Job, JobLog, Release
-from syft.model.object import ObjectRecord, RetiredUid
+from syft.model.letter import Letter
+from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
+from syft.model.peer import Peer
 from syft.model.permission import Grant
 from syft.model.pool import Pool
 from syft.model.request import Request, RequestHandler
@@ -31,7 +33,7 @@ from syft.model.user import SessionKey, User
 from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 
 # One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
 OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
@@ -267,6 +269,12 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
             "size": _Derived(lambda one: one.size, same, column_type=BigInteger()),
         },
     ),
+    FailedOperations: _Spec(
+        "failed_operations",
+        "count of failed operations",
+        unique=(("user_uid", "object_uid"),),
+        indexed=(("object_uid",),),
+    ),
     RetiredUid: _Spec("retired_uids", "retired UID", taken=OBJECT_UID_TAKEN),
     DatasetRecord: _Spec(
         "datasets",
@@ -290,6 +298,19 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
     RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
     Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
     JobLog: _Spec("job_logs", "job log"),
+    Peer: _Spec(
+        "peers",
+        "peer",
+        taken="This node is known already.",
+        unique=(("node_uid",), ("verify_key",)),
+    ),
+    Letter: _Spec(
+        "letters",
+        "letter",
+        taken="This message has been taken before.",
+        unique=(("sender", "message_uid"),),
+        indexed=(("state",),),
+    ),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
     Pool: _Spec(
         "pools",

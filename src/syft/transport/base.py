@@ -13,10 +13,12 @@ class Parcel(NamedTuple):
     Args:
         envelope: sealed bytes.
         attachment: up to `envelope.MAX_ATTACHMENT` bytes, whose digest the envelope's header holds.
+        forwarded: whether a node passed it on, so that whoever hands it over is not who wrote it.
     """
 
     envelope: bytes
     attachment: bytes | memoryview = b""
+    forwarded: bool = False
 
 
 class Route(Protocol):

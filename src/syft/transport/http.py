@@ -13,15 +13,17 @@ from syft.model.settings import NodeInfo
 from syft.model.uid import UID
 from syft.transport.base import Parcel
 from syft.transport.onewrite import OneWritePools
-from syft.wire.envelope import MAX_ATTACHMENT, MAX_ENVELOPE
+from syft.wire.envelope import HIDING_BYTES, MAX_ATTACHMENT, MAX_ENVELOPE
 
 MESSAGES_PATH: Final = "/api/v1/messages"
 METADATA_PATH: Final = "/api/v1/metadata"
 CONTENT_TYPE: Final = "application/vnd.syft.envelope"
+# Set by a node that passes a message on. Anybody can set it; all it does is that its sender is not taken for local.
+FORWARDED: Final = "x-syft-forwarded"
 
 # On the wire: length of the envelope (4) | envelope | attachment.
 LENGTH: Final = struct.Struct("<I")
-MAX_BODY: Final = LENGTH.size + MAX_ENVELOPE + MAX_ATTACHMENT
+MAX_BODY: Final = LENGTH.size + MAX_ENVELOPE + MAX_ATTACHMENT + HIDING_BYTES
 
 _CONNECT_S: Final = 5.0
 # A node answers a call that waits for a job within 25 s (`node/services/jobs`), ended or not.
@@ -43,9 +45,12 @@ def pieces(parcel: Parcel) -> tuple[bytes | memoryview, ...]:
     return LENGTH.pack(len(parcel.envelope)) + parcel.envelope, parcel.attachment
 
 
-def unpack(body: bytes) -> Parcel:
+def unpack(body: bytes, *, forwarded: bool = False) -> Parcel:
     """The parcel in a body.
 
+    Args:
+        body: as it came.
+        forwarded: whether another node passed it on.
     Raises:
         DecodeError: the length it begins with is not that of an envelope.
     """
@@ -55,7 +60,7 @@ def unpack(body: bytes) -> Parcel:
     if size > MAX_ENVELOPE or LENGTH.size + size > len(body):
         raise DecodeError("The message is truncated, or its lengths are wrong.")
     end = LENGTH.size + size
-    return Parcel(body[LENGTH.size : end], memoryview(body)[end:] if len(body) > end else b"")
+    return Parcel(body[LENGTH.size : end], memoryview(body)[end:] if len(body) > end else b"", forwarded)
 
 
 class HttpRoute:
@@ -63,15 +68,16 @@ class HttpRoute:
 
     Args:
         url: of the node, such as "http://localhost:8080".
+        patience_s: how long to wait for an answer; longer than a node takes for any.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience_s: float = _READ_S) -> None:
         self._url = url.rstrip("/")
         self._closed = False
         self._pool = OneWritePools(
             num_pools=2,
             maxsize=_POOL,
-            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=patience_s),
             # "never repeats a parcel that may have arrived": only failures to connect are tried again.
             retries=urllib3.Retry(total=None, connect=1, read=0, redirect=0, status=0, other=0),
         )
@@ -83,7 +89,7 @@ class HttpRoute:
 
     def send(self, parcel: Parcel) -> Parcel | None:
         """Hand a parcel over and wait for the answer. See `Route`."""
-        body = self._exchange("POST", MESSAGES_PATH, pieces(parcel))
+        body = self._exchange("POST", MESSAGES_PATH, pieces(parcel), parcel.forwarded)
         if not body:
             return None
         try:
@@ -106,16 +112,21 @@ class HttpRoute:
         self._closed = True
         self._pool.clear()
 
-    def _exchange(self, method: str, path: str, body: tuple[bytes | memoryview, ...]) -> bytes:
+    def _exchange(
+        self, method: str, path: str, body: tuple[bytes | memoryview, ...], forwarded: bool = False
+    ) -> bytes:
         if self._closed:
             raise NodeUnreachable(f"The connection to {self._url} is closed. Log in again.")
+        # With its length said, urllib3 sends the pieces as they are and not as chunks.
+        headers = {"content-type": CONTENT_TYPE, "content-length": str(sum(map(len, body)))}
+        if forwarded:
+            headers[FORWARDED] = "1"
         try:
             response = self._pool.request(
                 method,
                 self._url + path,
                 body=body or None,  # type: ignore[arg-type]  # any buffer will do, whatever its stubs say
-                # With its length said, urllib3 sends the pieces as they are and not as chunks.
-                headers={"content-type": CONTENT_TYPE, "content-length": str(sum(map(len, body)))},
+                headers=headers,
                 preload_content=False,
             )
             try:

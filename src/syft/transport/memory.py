@@ -6,7 +6,8 @@ from typing import Protocol
 
 from syft.errors import NodeUnreachable
 from syft.model.settings import NodeInfo
-from syft.transport.base import Parcel
+from syft.model.uid import UID
+from syft.transport.base import Parcel, Route
 
 
 class Receiver(Protocol):
@@ -18,6 +19,9 @@ class Receiver(Protocol):
 
     def receive(self, parcel: Parcel) -> Parcel | None:
         """Take a parcel in and answer it."""
+
+    def attach(self, node_uid: UID, route: Route | None) -> None:
+        """Reach that other node, which is in this process, by this route; None to forget it."""
 
 
 class MemoryRoute:
@@ -38,6 +42,17 @@ class MemoryRoute:
             raise NodeUnreachable(f"The connection to '{self._name}' is closed. Log in again.")
         return self._node.receive(parcel)
 
+    @property
+    def receiver(self) -> Receiver:
+        """The node itself, which is in this process.
+
+        Raises:
+            NodeUnreachable: the route is closed.
+        """
+        if self._node is None:
+            raise NodeUnreachable(f"The connection to '{self._name}' is closed. Log in again.")
+        return self._node
+
     def describe(self) -> NodeInfo:
         """What the node says of itself."""
         if self._node is None:
@@ -47,3 +62,19 @@ class MemoryRoute:
     def close(self) -> None:
         """Forget the node."""
         self._node = None
+
+
+def join(one: Route, other: Route) -> bool:
+    """Let two nodes of this process reach each other, as their own process alone can; whether both are in it."""
+    if not isinstance(one, MemoryRoute) or not isinstance(other, MemoryRoute):
+        return False
+    one.receiver.attach(other.describe().uid, MemoryRoute(other.receiver))
+    other.receiver.attach(one.describe().uid, MemoryRoute(one.receiver))
+    return True
+
+
+def part(one: Route, other: Route) -> None:
+    """Undo `join`."""
+    if isinstance(one, MemoryRoute) and isinstance(other, MemoryRoute):
+        one.receiver.attach(other.describe().uid, None)
+        other.receiver.attach(one.describe().uid, None)

@@ -49,6 +49,28 @@ def type_of(data: bytes | memoryview | mmap.mmap) -> str:
     return name
 
 
+def is_numeric(data: bytes | memoryview | mmap.mmap) -> bool:
+    """Whether the value is, by its first bytes, a number or an array: what can be decoded without pandas or torch.
+
+    An array may still turn out to hold objects.
+
+    Raises:
+        DecodeError: these bytes are no value.
+    """
+    if type_of(data) in ("int", "float", "bool", "complex"):
+        return True
+    with memoryview(data) as view:
+        header, buffers = take_apart(view)
+        first = header[0]
+        at = 1 + _EXTENSIONS.get(first, len(header))
+        found = at < len(header) and header[at] in (Tag.ARRAY, Tag.SCALAR)
+        header.release()
+        for buffer in buffers:
+            if buffer is not None:
+                buffer.release()
+    return found
+
+
 def _type_at(header: memoryview, buffers: list[memoryview]) -> str:
     first = header[0]
     if first in _EXTENSIONS:

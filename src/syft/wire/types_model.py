@@ -13,6 +13,7 @@ from syft.model.messages import (
     datasets,
     events,
     jobs,
+    network,
     nodes,
     objects,
     pools,
@@ -24,7 +25,7 @@ from syft.model.messages import (
 from syft.model.uid import UID
 
 # Importing an area's messages is what puts them into the table: this list is the whole vocabulary of a node.
-AREAS = (codes, datasets, events, jobs, nodes, objects, pools, requests, session, settings, users)
+AREAS = (codes, datasets, events, jobs, network, nodes, objects, pools, requests, session, settings, users)
 
 R = TypeVar("R", bound=msgspec.Struct)
 

@@ -265,6 +265,8 @@ def test_requests_for_code_are_still_requests(admin: Client, found: Pointer) -> 
 
 def test_the_last_pointer_takes_what_was_made_in_passing_with_it(admin: Client) -> None:
     admin.gc.threshold = 2
+    gc.collect()
+    admin.session.drop()
     kept = admin.objects.send(1)
     passing = [admin.objects.send(number, pointable=False) for number in range(2)]
     assert [one.gc_enabled for one in (kept, *passing)] == [False, True, True]

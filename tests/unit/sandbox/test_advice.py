@@ -119,7 +119,7 @@ def restricted_by_apparmor(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_report_has_the_profile_only_where_it_would_help() -> None:
     why = ("namespaces: PermissionError: [Errno 13] mount tmpfs on /x: Permission denied",)
     to_do, profile = report.missing(why)
-    text = as_text(Examined("landlock", 7, (), why, (), to_do, profile))
+    text = as_text(Examined("landlock", 7, "", (), why, (), to_do, profile))
     assert "AppArmor takes the rights" in text
     assert "  userns,\n" in text
     assert report.missing(()) == ((), "")

@@ -20,6 +20,7 @@ from syft.sandbox.channel import (
     Progress,
     Reply,
     Result,
+    RunEnd,
     Start,
     Started,
     bulk_header,
@@ -273,3 +274,12 @@ def test_a_complete_result_is_complete() -> None:
 
 def test_a_message_of_the_node_is_no_message_of_the_run() -> None:
     assert not issubclass(Launch, Start)
+
+
+def test_what_the_node_still_says_to_a_run_that_is_over_is_not_listened_to() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, ours:
+        ours.sendall(b"anything")
+        ours.shutdown(socket.SHUT_WR)
+        RunEnd(theirs).wait_for_end()
+        assert theirs.recv(1) == b""

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from syft.sandbox import accounting, launch
+from syft.sandbox.cgroups import Delegation
 from syft.sandbox.control import Ended, Fork, receive, send, to_server
 from syft.sandbox.launch import Launcher, ZygoteError
 from syft.sandbox.lifeline import Lifeline
@@ -75,7 +76,7 @@ def test_whoever_goes_without_reading_has_gone() -> None:
 
 def test_a_zygote_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "_STOP_S", 0.2)
-    launcher = Launcher("process", [], {})
+    launcher = Launcher("process", [], {}, [], Delegation())
     launcher.wait()
     (zygote,) = (one for one in psutil.Process().children() if "syft.sandbox.zygote" in one.cmdline())
     zygote.suspend()
@@ -85,7 +86,7 @@ def test_a_zygote_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_zygote_that_does_not_answer_has_died(monkeypatch: pytest.MonkeyPatch) -> None:
-    launcher = Launcher("process", [], {})
+    launcher = Launcher("process", [], {}, [], Delegation())
     launcher.wait()
 
     def refuse(*_: object) -> None:

@@ -248,3 +248,24 @@ def test_a_fence_that_holds_goes_on(runners: list[EmbeddedRunner]) -> None:
     runners.append(runner := _fenced(0.05))
     time.sleep(1)
     assert run(runner).status is Status.FINISHED
+
+
+def test_where_an_act_fails_outside_the_self_test_cannot_tell() -> None:
+    class Poor:
+        def outside_quick(self) -> dict[str, str]:
+            return {"fork": "not here"}
+
+    with pytest.raises(canary.CanaryFailed, match="outside, 'read a file of the server's' fails, too"):
+        canary.check(None, Poor(), NAMESPACES)  # type: ignore[arg-type]
+
+
+def test_a_self_test_that_cannot_be_set_up_is_not_the_levels_fault(
+    machine: Machine, runners: list[EmbeddedRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("no room for the stage")
+
+    monkeypatch.setattr(selection, "_prove", machine._prove)
+    monkeypatch.setattr(selection, "Stage", full)
+    runners.append(runner := EmbeddedRunner(preload=[]))
+    assert "no room for the stage" in run(runner).reason

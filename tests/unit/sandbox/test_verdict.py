@@ -10,7 +10,7 @@ from syft.sandbox.channel import Failed, Hint, Result
 from syft.sandbox.contract import Execution, Outcome, Status
 from syft.sandbox.control import Ended
 from syft.sandbox.limits import Limits
-from syft.sandbox.verdict import Evidence, outcome
+from syft.sandbox.verdict import CLOSED_CHANNEL, Evidence, outcome
 
 SOURCE = "class Own(Exception): pass\ndef f(x):\n    raise Own\n"
 ERRORS = {"ValueError", "KeyError"}
@@ -27,8 +27,8 @@ def failed(error_type: str = "ValueError", line: int | None = 3, hint: Hint = ""
     return Failed(error_type, line, text, "trace", hint)
 
 
-def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
-    return Ended("0" * 32, status, cpu_s, 0, why)
+def ended(status: int | None, cpu_s: float = 0.0, why: str = "", out_of_memory: bool = False) -> Ended:
+    return Ended("0" * 32, status, cpu_s, 0, why, out_of_memory)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,34 @@ def ended(status: int | None, cpu_s: float = 0.0, why: str = "") -> Ended:
             Evidence(ended=ended(-signal.SIGKILL, 1.0), started=True),
             Status.KILLED,
             "killed by the system, most likely for want of memory",
+        ),
+        (
+            # Its control group's limit comes before what else a SIGKILL may mean.
+            Evidence(ended=ended(-signal.SIGKILL, 9.0, out_of_memory=True), started=True),
+            Status.KILLED,
+            "memory limit 1 MiB exceeded",
+        ),
+        # It closes its channel while it dies of that; who kills it on purpose is told so.
+        (
+            Evidence(killed=CLOSED_CHANNEL, ended=ended(-signal.SIGKILL, out_of_memory=True), started=True),
+            Status.KILLED,
+            "memory limit 1 MiB exceeded",
+        ),
+        (
+            Evidence(killed=CLOSED_CHANNEL, ended=ended(-signal.SIGKILL), started=True),
+            Status.KILLED,
+            CLOSED_CHANNEL,
+        ),
+        (
+            Evidence(killed="stop", ended=ended(-signal.SIGKILL, out_of_memory=True), started=True),
+            Status.KILLED,
+            "stop",
+        ),
+        # What a part of a run had to end for is not what the run ended by.
+        (
+            Evidence(ended=ended(3, out_of_memory=True), started=True),
+            Status.FAILED,
+            "the code ended its own process, with exit status 3",
         ),
         (Evidence(ended=ended(-11), started=True), Status.FAILED, "the code crashed its process (SIGSEGV)"),
         (Evidence(ended=ended(-99), started=True), Status.FAILED, "the code crashed its process (signal 99)"),

@@ -32,13 +32,13 @@ def test_a_server_that_goes_before_it_says_anything_is_not_waited_for() -> None:
 
 def test_a_directory_that_another_has_removed_means_that_the_server_has_gone(tmp_path: Path) -> None:
     with zygote() as (connection, _):
-        send(connection, Configure("process", [], str(tmp_path / "removed"), []))
+        send(connection, Configure("process", [], str(tmp_path / "removed"), [], {}))
         assert receive(connection, to_server) == (None, [])
 
 
 def test_a_level_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with zygote() as (connection, _):
-        send(connection, Configure("perfect", [], str(tmp_path), []))
+        send(connection, Configure("perfect", [], str(tmp_path), [], {}))
         told, _ = receive(connection, to_server)
         assert isinstance(told, Unable)
         assert "no such isolation level" in told.why
@@ -48,7 +48,7 @@ def test_a_server_that_goes_while_it_imports_leaves_nothing(tmp_path: Path) -> N
     place = tmp_path / "scratch"
     (place / "left").mkdir(parents=True)
     with zygote() as (connection, _):
-        send(connection, Configure("process", ["json"], str(place), []))
+        send(connection, Configure("process", ["json"], str(place), [], {}))
         # Closing with its answer unread: it learns of it when it says that it is ready, or just after.
     assert not place.exists()
 
@@ -56,7 +56,7 @@ def test_a_server_that_goes_while_it_imports_leaves_nothing(tmp_path: Path) -> N
 def test_what_is_no_run_once_it_is_ready_ends_it(tmp_path: Path) -> None:
     with zygote() as (connection, _):
         for _ in range(2):
-            send(connection, Configure("process", [], str(tmp_path), []))
+            send(connection, Configure("process", [], str(tmp_path), [], {}))
         told, _ = receive(connection, to_server)
         assert isinstance(told, Ready)
         # Whatever is no run after that, ends it.

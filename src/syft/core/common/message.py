@@ -84,13 +84,14 @@ class SyftMessage(AbstractMessage[Signed]):
             )
         return cls(**content, address=address, msg_id=uid)
 
-    def sign(self, signing_key: SigningKey, recipient: bytes = b"") -> Any:
+    def sign(self, signing_key: SigningKey, recipient: bytes = b"", eventual: bool | None = None) -> Any:
         """The message in its envelope.
 
         Args:
             signing_key: of whoever says it.
             recipient: the key of the node; without it the address alone says who may open it, which only
                 nodes in this process take.
+            eventual: whether it may wait on the way; as its class says when left out.
         """
         kind = type(self)
         if logger.is_told("DEBUG"):
@@ -103,6 +104,7 @@ class SyftMessage(AbstractMessage[Signed]):
             address=self.address.core,
             now_ms=now_ms(),
             uid=self.id,
+            eventual=isinstance(self, EventualSyftMessage) if eventual is None else eventual,
         )
         return self.signed_type(envelope, self)
 

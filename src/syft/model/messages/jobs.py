@@ -34,7 +34,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         current_iter: progress as the code reports it.
         n_iters: of how many.
         resources: what it used; of a private run its requester sees memory and CPU rounded up to a power of two.
-        subjobs: how many it launched.
+        subjobs: how many it launched; of a private run its requester sees none of them.
         created_at: when it was asked for, in UTC.
         started_at: when it began, in UTC.
         ended_at: when it ended, in UTC.

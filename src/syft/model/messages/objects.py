@@ -1,4 +1,4 @@
-"""This module holds what is said about objects: keeping, finding and describing them; values in parts, in and out."""
+"""This module holds what is said about objects: keeping, finding, describing, computing; values in and out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from syft.model.message import Message
 from syft.model.messages.datasets import NewValue
 from syft.model.object import Face, ObjectKind, ValueRef
+from syft.model.step import Step
 from syft.model.uid import UID
 
 # One part of a value on its way. Large enough that the 0.3 ms of a signed message is lost in it,
@@ -100,6 +101,8 @@ class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
         shape: likewise.
         lease_until: when it is forgotten unless it is used; None where it is kept.
         created_at: when, in UTC.
+        op: the operation that computed it, which `name` tells as people read it; empty for what was brought.
+        inputs: the objects that it was computed from.
     """
 
     uid: UID
@@ -118,6 +121,8 @@ class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[int, ...] | None = None
     lease_until: datetime | None = None
     created_at: datetime
+    op: str = ""
+    inputs: tuple[UID, ...] = ()
 
 
 class PutObject(Message, frozen=True, tag="objects.put"):
@@ -195,6 +200,25 @@ class DropLeases(Message, frozen=True, tag="objects.lease.drop"):
     """I no longer need these, which I had made. Answered by `Done`; what others made or asked for stays."""
 
     uids: tuple[UID, ...]
+
+
+class Brought(msgspec.Struct, frozen=True):
+    """A value that comes along for one operation, under a UID of its own in that operation's inputs."""
+
+    uid: UID
+    value: NewValue
+
+
+class Operate(Message, frozen=True, tag="objects.operate"):
+    """Compute this, and keep the result, leased. Answered by `ObjectReply`.
+
+    Args:
+        step: what to compute; its inputs are objects that the caller may know of, or stand in `brought`.
+        brought: values of the caller's own, each of them an input; they are not kept.
+    """
+
+    step: Step
+    brought: tuple[Brought, ...] = ()
 
 
 class ObjectReply(Message, frozen=True, tag="objects.reply"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
@@ -63,6 +64,8 @@ class CreateRequest(Message, frozen=True, tag="requests.create"):
         submission: the function; submitted on the way where it is new.
         reason: why.
     """
+
+    may_wait: ClassVar[bool] = True
 
     submission: CodeSubmission
     reason: str = ""
@@ -131,6 +134,8 @@ class DenyRequest(Message, frozen=True, tag="requests.deny"):
 
 class WithdrawRequest(Message, frozen=True, tag="requests.withdraw"):
     """I no longer ask. Answered by `RequestReply`."""
+
+    may_wait: ClassVar[bool] = True
 
     uid: UID
 

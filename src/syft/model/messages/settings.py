@@ -22,6 +22,7 @@ class UpdateSettings(Message, frozen=True, tag="settings.update"):
     key_account_limit: int | None = None
     objects_per_account: int | None = None
     bytes_per_account: int | None = None
+    members_may_join: bool | None = None
 
 
 class SettingsReply(Message, frozen=True, tag="settings.reply"):

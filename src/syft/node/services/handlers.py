@@ -98,9 +98,19 @@ def rule_for(reader: Reader, record: ObjectRecord, now: datetime) -> RequestHand
         for one in reader.select(RequestHandler, owner_uid=record.owner_uid)
         if one.expires_at is None or one.expires_at > now
     ]
-    named = (one for one in own if one.tags and set(one.tags) == set(record.tags))
+    tags = set(record.tags) if _all_tagged(reader, record) else set()
+    named = (one for one in own if one.tags and set(one.tags) == tags)
     for_all = (one for one in own if not one.tags)
     return next(named, None) or next(for_all, None)
+
+
+def _all_tagged(reader: Reader, record: ObjectRecord) -> bool:
+    """Whether everything that a computed value goes back to has tags, so that its own tell of all of it.
+
+    Otherwise whoever computes could lend the tags of something harmless to what has none.
+    """
+    sources = [reader.find(ObjectRecord, uid=uid) for uid in record.sources]
+    return all(source is not None and source.tags for source in sources)
 
 
 def used(ctx: Context, handler: RequestHandler, record: ObjectRecord) -> RequestHandler | None:

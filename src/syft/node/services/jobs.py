@@ -6,6 +6,7 @@ from syft.access.checks import can_read_log, can_read_value, can_see_job
 from syft.errors import InvalidState, NotFound
 from syft.jobs.machine import has_ended, move
 from syft.jobs.values import let_go
+from syft.model.code import Mode
 from syft.model.job import Job, JobLog, JobState, ObjectArgument
 from syft.model.message import Message
 from syft.model.messages.jobs import (
@@ -26,7 +27,7 @@ from syft.node.dispatch import handles
 from syft.node.services.grants import has_grant
 from syft.node.services.views import job_view, of_caller, sees_some, some_of
 from syft.node.services.waiting import when_ended
-from syft.store.base import Condition, OneOf, Reader
+from syft.store.base import Condition, NotEqual, OneOf, Reader
 
 _NOT_THERE = "There is no such job, or it is not yours to see."
 
@@ -107,16 +108,21 @@ def _visible_jobs(
         mine = of_caller(ctx, conditions)
         return reader.select(Job, *mine, limit=limit, offset=offset, newest_first=newest_first)
 
-    if sees_some(ctx):
-        return some_of(every, lambda job: can_see_job(ctx.caller, job, _owners(reader, job)), limit, offset)
-    return every(limit, offset)
+    if ctx.caller.is_admin:
+        return every(limit, offset)
+    return some_of(every, lambda job: can_see_job(ctx.caller, job, _owners(reader, job)), limit, offset)
 
 
 def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) -> int:
     if sees_some(ctx):
         every = reader.select(Job, *conditions)
         return sum(can_see_job(ctx.caller, job, _owners(reader, job)) for job in every)
-    return reader.count(Job, *of_caller(ctx, conditions))
+    mine = of_caller(ctx, conditions)
+    if ctx.caller.is_admin:
+        return reader.count(Job, *mine)
+    # See `can_see_job`: what their private runs have launched is not theirs to see.
+    launched = reader.count(Job, *mine, NotEqual("parent_uid", None), mode=Mode.PRIVATE)
+    return reader.count(Job, *mine) - launched
 
 
 @handles(ListJobs, needs=Capability.RUN_CODE)

@@ -52,6 +52,9 @@ def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectVie
     readable = record.private is not None and can_read_value(ctx.caller, record, Face.PRIVATE, granted)
     mine = can_change(ctx.caller, record)
     value = record.private or record.mock
+    if record.op and not readable:
+        # Which type was computed can depend on a value: of a column with words and numbers, say, one was picked.
+        value = record.mock
     shown = record.private if readable else record.mock if record.private is None else None
     return ObjectView(
         uid=record.uid,
@@ -70,6 +73,8 @@ def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectVie
         shape=shown.shape if shown else None,
         lease_until=record.lease_until if mine or record.made_by == ctx.caller.uid else None,
         created_at=record.created_at,
+        op=record.op,
+        inputs=record.inputs,
     )
 
 
@@ -83,7 +88,10 @@ def known(ctx: Context, reader: Reader, uid: UID) -> ObjectRecord:
     if (
         record is not None
         and not record.has_expired(ctx.now)
-        and can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
+        and (
+            can_find(ctx.caller, record, False)
+            or can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
+        )
     ):
         return record
     raise NotFound(NOT_THERE)
@@ -122,9 +130,18 @@ def _visible(ctx: Context, reader: Reader, tags: tuple[str, ...]) -> list[Object
         record
         for record in each.values()
         if not record.has_expired(ctx.now)
+        and not _in_passing(record)
         and can_find(ctx.caller, record, has_grant(reader, record, ctx.caller.uid))
     ]
     return sorted(seen, key=lambda record: (record.created_at, record.uid.hex))
+
+
+def _in_passing(record: ObjectRecord) -> bool:
+    """Whether it was computed and is only leased: each step of a calculation would stand in every list, with its tags.
+
+    Who has its UID reads what is said of it all the same, and a request for it shows it.
+    """
+    return bool(record.op) and record.lease_until is not None
 
 
 @handles(FindObjects, needs=Capability.BROWSE_DATASETS)

@@ -229,7 +229,7 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         reader: of the store.
         job: the job.
         with_result: whether the caller may read its result.
-        with_log: whether the caller may read what it printed, and so its progress as it is.
+        with_log: whether the caller may read what it printed, and so its progress as it is, and how much it launched.
     """
     used = job.resources
     if not with_log:
@@ -254,7 +254,7 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         current_iter=job.current_iter,
         n_iters=job.n_iters,
         resources=used,
-        subjobs=reader.count(Job, parent_uid=job.uid),
+        subjobs=reader.count(Job, parent_uid=job.uid) if with_log else 0,
         created_at=job.created_at,
         started_at=job.started_at,
         ended_at=job.ended_at,

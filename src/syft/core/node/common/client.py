@@ -8,6 +8,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from syft import logger
 from syft.client.client import Client as CoreClient
+from syft.client.neighbours import register_child
 from syft.client.session import Session
 from syft.core.common.message import SyftMessage
 from syft.core.common.signed import SignedMessage
@@ -15,12 +16,16 @@ from syft.core.common.vocabulary import shown
 from syft.core.io.address import Address
 from syft.core.io.location.specific import SpecificLocation
 from syft.core.io.route import SoloRoute
+from syft.core.store import Store
+from syft.errors import InvalidInput
 from syft.model.identity import Identity
 from syft.model.message import Message
+from syft.model.messages.nodes import Taken
 from syft.model.naming import key_emoji
 from syft.model.uid import UID
-from syft.transport.ask import exchange
+from syft.transport.ask import Answer, exchange, expect
 from syft.transport.base import Parcel, Route
+from syft.transport.memory import MemoryRoute
 
 
 class Client(CoreClient, Address):
@@ -35,6 +40,8 @@ class Client(CoreClient, Address):
 
     def __init__(self, session: Session) -> None:
         CoreClient.__init__(self, session)
+        # As was usual then: what nobody points to is let go of one by one.
+        session.drops.threshold = 1
         place = self.address.target_id
         self.routes = [SoloRoute(place, session.route, f"Route ({session.info.name} <-> {self.name})")]
         if logger.is_told("DEBUG"):
@@ -75,6 +82,11 @@ class Client(CoreClient, Address):
         return VerifyKey(self.session.identity.verify_key)
 
     @property
+    def store(self) -> Store:
+        """The objects at the node that you may know of."""
+        return Store(self)
+
+    @property
     def keys(self) -> str:
         """The client's key, a character."""
         return f"🔑 {key_emoji(self.verify_key)}"
@@ -96,10 +108,45 @@ class Client(CoreClient, Address):
         return shown(answer, self.address, UID())
 
     def send_eventual_msg_without_reply(self, msg: Any, route_index: int = 0) -> None:
-        """Say something that is handled when the node can be reached."""
-        self._send(msg, route_index)
+        """Say something that is handled once, when the node can be reached.
 
-    def _send(self, msg: SyftMessage[Any] | SignedMessage, route_index: int) -> Message:
+        When this returns, the node at the end of the route has it on its disk and answers for it, for a week.
+
+        Args:
+            msg: a message, or one that was signed as one that may wait.
+            route_index: which way to take.
+        Raises:
+            InvalidInput: such messages are answered at once or not at all.
+            SyftException: it was not taken.
+        """
+        if isinstance(msg, SyftMessage) and not msg.core.may_wait:
+            raise InvalidInput(f"A {msg.class_name} cannot wait; send it with `send_immediate_msg_...`.")
+        expect(Answer(self._send(msg, route_index, eventual=True), b""), Taken)
+
+    def register(self, client: Any = None, **account: Any) -> Any:  # type: ignore[override]  # two words became one
+        """Make the node of another client a part of this one's node: its address grows, and those of its parts.
+
+        Both clients must be root clients of their nodes. Other clients keep the address they had.
+
+        Args:
+            client: of the narrower node.
+            account: in place of a client, what `syft.Client.register` takes: make an account.
+        Raises:
+            AuthorizationException: one of them is no root client; nothing was changed.
+            InvalidInput: that node is as wide as this one, or wider.
+        """
+        if account:
+            return super().register(**account)
+        if not isinstance(client, Client):
+            raise InvalidInput("Give a client of the node to register: `client.register(client=...)`.")
+        if logger.is_told("DEBUG"):
+            logger.tell("DEBUG", f"> Registering {client.pprint} with {self.pprint}")
+        register_child(self.session, client.session)
+        return None
+
+    def _send(
+        self, msg: SyftMessage[Any] | SignedMessage, route_index: int, *, eventual: bool = False
+    ) -> Message:
         told = logger.is_told("DEBUG")
         if isinstance(msg, SyftMessage):
             if told:
@@ -108,7 +155,7 @@ class Client(CoreClient, Address):
                 )
             is_here = msg.address.core == self.session.info.address
             signed: SignedMessage = msg.sign(
-                self.signing_key, bytes.fromhex(self.session.info.verify_key) if is_here else b""
+                self.signing_key, bytes.fromhex(self.session.info.verify_key) if is_here else b"", eventual
             )
         else:
             signed = msg
@@ -117,9 +164,11 @@ class Client(CoreClient, Address):
             logger.tell("DEBUG", f"> Sending {signed.pprint} {self.pprint} ➡️  {signed.address.pprint}")
             logger.tell("DEBUG", f"> Routing {signed.pprint} via {route.pprint}")
         header = signed.header
-        return exchange(
-            route.connection, Parcel(signed.envelope), header.sender, header.uid, self.session.info
-        ).message
+        # Within one process the address alone says who answers, and whoever answers is in this process.
+        elsewhere = not header.recipient and header.address.target != self.session.info.uid
+        node = self.session.info
+        answers = None if elsewhere and not eventual and isinstance(route.connection, MemoryRoute) else node
+        return exchange(route.connection, Parcel(signed.envelope), header.sender, header.uid, answers).message
 
     def __hash__(self) -> int:  # type: ignore[override]  # clients go into sets, addresses do not
         return hash(self.id)

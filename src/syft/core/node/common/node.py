@@ -13,8 +13,10 @@ from syft.core.io.location.specific import SpecificLocation
 from syft.core.node.common.client import Client
 from syft.core.node.common.service.node_service import NodeService
 from syft.core.node.common.story import Story
+from syft.model import address as model
 from syft.model.identity import Identity
 from syft.model.naming import key_emoji, random_name
+from syft.model.peer import Peer, Relation
 from syft.model.uid import UID
 from syft.node.in_process import InProcessNode
 from syft.transport.memory import MemoryRoute
@@ -112,6 +114,25 @@ class Node(InProcessNode, AbstractNode):
             self.add_handler(name_of(kind), service.entry(self))
 
     @property
+    def known_child_nodes(self) -> list[Address]:
+        """Where those are that are a part of this node; a node is equal to its address, so `vm in ...` works."""
+        return [self._address_of(peer) for peer in self.peers.every(Relation.CHILD)]
+
+    @property
+    def in_memory_client_registry(self) -> dict[UID, Address]:
+        """Where every node is that this one knows, by its id."""
+        return {peer.node_uid: self._address_of(peer) for peer in self.peers.every(*Relation)}
+
+    @property
+    def known_nodes(self) -> list[Address]:
+        """The same, as a list."""
+        return list(self.in_memory_client_registry.values())
+
+    def _address_of(self, peer: Peer) -> Address:
+        above = self.info.address if peer.is_below else peer.address
+        return Address.of(model.Address.of(peer.kind, peer.node_uid, above), peer.name)
+
+    @property
     def keys(self) -> str:
         """The node's and the root key, a character each."""
         return f"🔑 {key_emoji(self.verify_key)}🗝 {key_emoji(self.root_verify_key)}"
@@ -124,6 +145,7 @@ class Node(InProcessNode, AbstractNode):
         """A client whose key may everything here from now on; the root client before it may not any more."""
         client = self.get_client(routes)
         self.root_verify_key = client.verify_key
+        client.session.account = self.root_account
         return client
 
     def __repr__(self) -> str:

@@ -11,6 +11,8 @@ from syft.core.io.address import Address
 from syft.errors import AuthorizationException, SyftException
 from syft.model.message import Message
 from syft.model.naming import key_emoji
+from syft.model.uid import UID
+from syft.node.peers import Peers
 from syft.wire.envelope import Header
 
 _NOT_AUTHORIZED = "You are not Authorized to access this service"
@@ -22,6 +24,14 @@ class Told(Protocol):
     @property
     def pprint(self) -> str:
         """Its line for the eye."""
+
+    @property
+    def uid(self) -> UID:
+        """Its own."""
+
+    @property
+    def peers(self) -> Peers:
+        """Whom it knows."""
 
     @property
     def root_key(self) -> bytes | None:
@@ -77,10 +87,21 @@ class Story:
     def passed_on(self, header: Header) -> None:
         """See `Observer`."""
         if logger.is_told("DEBUG"):
-            target = header.address.target
+            address, target = header.address, header.address.target
             to = f"@{target.emoji()}" if target else ""
-            _tell(f"> Recipient Not Found ↪️ {header.uid.emoji()}{to} != {self._node.pprint}")
-            _tell(f"> Forwarding {header.uid.emoji()} to {to}")
+            # What is passed on is not read: of its kind, only what the envelope says is known.
+            signed = (
+                f"✉️ 🔏 ({'SignedEventualSyftMessageWithoutReply' if header.eventual else 'SignedMessage'})"
+            )
+            _tell(f"> Recipient Not Found ↪️ {signed}{to} != {self._node.pprint}")
+            _tell(f"> Forwarding {signed} {header.uid.emoji()}")
+            for part in (address.vm, address.device, address.domain, address.network):
+                if part == self._node.uid:
+                    break
+                if part is not None:
+                    _tell(f"> Lookup: {part.emoji()}")
+                    if self._node.peers.find(part) is not None:
+                        break
 
 
 def _name(message: Message) -> str:

@@ -21,6 +21,7 @@ class NodeService:
     """
 
     is_answered: ClassVar[bool] = False
+    may_wait: ClassVar[bool] = False
 
     @staticmethod
     def message_handler_types() -> list[type[Any]]:
@@ -45,7 +46,7 @@ class NodeService:
             answer = cls.process(node, msg, VerifyKey(ctx.caller.verify_key))
             return answer.core if cls.is_answered else None
 
-        return Entry(needs_of(cls.process), handler)
+        return Entry(needs_of(cls.process), handler, may_wait=cls.may_wait)
 
 
 class ImmediateNodeServiceWithReply(NodeService):
@@ -59,4 +60,6 @@ class ImmediateNodeServiceWithoutReply(NodeService):
 
 
 class EventualNodeServiceWithoutReply(NodeService):
-    """It does not answer, and may be done later."""
+    """It does not answer, and may be done later: messages for it may wait on the way."""
+
+    may_wait = True
