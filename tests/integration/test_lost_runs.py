@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import threading
@@ -24,8 +25,9 @@ from syft.model.messages import jobs
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.sandbox import canary
-from syft.sandbox.runner import EmbeddedRunner
+from syft.sandbox.runner import EmbeddedRunner, Execution, InlineInput, Outcome, Status
 from syft.server import open_node
+from syft.wire.codec import encode
 
 PART = "def part(seconds):\n    import time\n    time.sleep(seconds)\n    return 5\n"
 
@@ -199,3 +201,30 @@ def test_a_start_takes_up_what_was_running(tmp_path: Path) -> None:
         scientist = again(node, site.scientist)
         assert job_of(scientist, waiting[1]).state is JobState.RELEASED
         assert job_of(scientist, waiting[0]).state is JobState.FAILED
+
+
+def test_a_value_that_cannot_be_read_hurts_nobody_else() -> None:
+    """A job that is lost begins again at once: its first end must not be taken for its second, nor end the parent."""
+    runner = EmbeddedRunner()
+    runner.wait()
+
+    def run(uid: str, source: str, **inputs: bytes) -> Outcome:
+        given = {name: InlineInput(data) for name, data in inputs.items()}
+        return runner.run(Execution(uid=uid, source=source, entry="f", inputs=given), result=io.BytesIO())
+
+    bystander: list[Outcome] = []
+    patient = "def f():\n    import time\n    time.sleep(4)\n    return 1\n"
+    thread = threading.Thread(target=lambda: bystander.append(run("a" * 32, patient)))
+    thread.start()
+    try:
+        time.sleep(1)
+        once = "def f(x=0):\n    return x\n"
+        assert run("b" * 32, once, x=encode(1).to_bytes()).status is Status.FINISHED
+        for _ in range(5):
+            lost = run("c" * 32, once, x=b"no value at all")
+            assert (lost.status, "could not be set up: " in lost.reason) == (Status.LOST, True)
+            assert run("c" * 32, once).status is Status.FINISHED
+    finally:
+        thread.join()
+        runner.close()
+    assert [one.status for one in bystander] == [Status.FINISHED]

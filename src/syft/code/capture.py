@@ -20,12 +20,15 @@ from typing import Any, Final
 import msgspec
 from blake3 import blake3
 
+from syft.code.parsing import parse
 from syft.code.review import Finding, Kind, review_source
 from syft.code.scopes import Names, Use, every_argument, read_names
 from syft.errors import InvalidCode
-from syft.model.code import CodeSubmission, MustBe, Parameter
+from syft.model.code import MAX_PARAMETERS, CodeSubmission, MustBe, Parameter
 from syft.wire.types_model import to_plain
 
+# As Python ends lines: not at form feeds and the like, where `splitlines` does.
+_LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 DATASITE: Final = "datasite"
 # Words of the call itself (`blocking=False`, `syft_no_server=True`), which no input can therefore be called by.
 RESERVED_PARAMETERS: Final = ("blocking", "syft_no_server")
@@ -100,7 +103,7 @@ def capture(function: Any, *, name: str | None = None) -> CapturedFunction:
     ]
     outside = [_explain(use, scope) for use in names.outside]
     parameters, uses_datasite = _parameters(source, node)
-    tree = ast.parse(source)
+    tree = parse(source)
     return CapturedFunction(
         source=source,
         name=node.name,
@@ -134,7 +137,7 @@ def analyse(source: str) -> list[Finding]:
         )
         for use in names.outside
     ]
-    return [*outside, *review_source(source, ast.parse(source), [one.name for one in parameters])]
+    return [*outside, *review_source(source, parse(source), [one.name for one in parameters])]
 
 
 def review(submission: CodeSubmission) -> tuple[str, ...]:
@@ -240,7 +243,7 @@ def _only_function(source: str) -> ast.FunctionDef:
         InvalidCode: it does not parse, or has anything else in it.
     """
     try:
-        body = ast.parse(source).body
+        body = parse(source).body
         if body:
             # What only the next stage of Python finds: `nonlocal` without a variable, a parameter twice.
             symtable.symtable(source, "<function>", "exec")
@@ -273,7 +276,7 @@ def _names_of(source: str, node: ast.FunctionDef) -> Names:
         InvalidCode: it declares a name global, or is a generator.
     """
     try:
-        names = read_names(ast.parse(source))
+        names = read_names(parse(source))
     except RecursionError:
         raise InvalidCode(
             "The function is nested too deeply to be read; split its longest expression."
@@ -306,24 +309,36 @@ def _parameters(source: str, node: ast.FunctionDef) -> tuple[tuple[Parameter, ..
                 f"'{node.name}' takes {stars}{starred.arg}, but a policy can only speak of inputs that have names: "
                 "write each out as a parameter of its own."
             )
+    # Before anything is done for each of them; one more, since `datasite` does not count.
+    if len(every_argument(arguments)) > MAX_PARAMETERS + 1:
+        raise InvalidCode(f"'{node.name}' has more than {MAX_PARAMETERS} parameters.")
     with_default = {
         arg.arg
         for arg in arguments.args[len(arguments.args) - len(arguments.defaults) :]
         if arguments.defaults
     } | {arg.arg for arg, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value}
     parameters = []
+    lines = _LINE.findall(source)
     for arg in every_argument(arguments):
         if arg.arg in RESERVED_PARAMETERS:
             raise InvalidCode(
                 f"The '{arg.arg}' parameter is not allowed for '{node.name}', since it is an option of every call. "
                 "Choose another name."
             )
-        annotation = ast.get_source_segment(source, arg.annotation) if arg.annotation else None
-        parameters.append(
-            Parameter(name=arg.arg, has_default=arg.arg in with_default, annotation=annotation or "")
-        )
+        annotation = _segment(lines, arg.annotation) if arg.annotation else ""
+        parameters.append(Parameter(name=arg.arg, has_default=arg.arg in with_default, annotation=annotation))
     plain = tuple(parameter for parameter in parameters if parameter.name != DATASITE)
     return plain, len(plain) < len(parameters)
+
+
+def _segment(lines: list[str], node: ast.expr) -> str:
+    """The text of a node: `ast.get_source_segment`, which would split all of the source for each parameter."""
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    kept = [line.encode() for line in lines[node.lineno - 1 : node.end_lineno]]
+    kept[-1] = kept[-1][: node.end_col_offset]
+    kept[0] = kept[0][node.col_offset :]
+    return b"".join(kept).decode()
 
 
 def _outside_text(name: str, uses: Iterable[Use], source: str) -> str:
@@ -404,7 +419,7 @@ def _source_of(function: types.FunctionType) -> tuple[str, int, list[str]]:
     indent = text[: len(text) - len(text.lstrip(" \t"))]
     shift = 1 if indent else 0
     try:
-        tree = ast.parse(("if 1:\n" if indent else "") + text)
+        tree = parse(("if 1:\n" if indent else "") + text)
     except SyntaxError as error:
         line = start + (error.lineno or 1) - 1 - shift
         raise InvalidCode(f"'{function.__name__}' has a syntax error, line {line}: {error.msg}.") from None

@@ -41,7 +41,7 @@ class Execution:
     """One run of one function.
 
     Args:
-        uid: 32 lower-case hexadecimal digits, never used for another run.
+        uid: 32 lower-case hexadecimal digits, by which it can be killed; no other run has it at the same time.
         source: Python source that defines `entry` and needs nothing else; its decorators are stripped.
         entry: name of the function to call.
         inputs: what it is called with, by parameter name.

@@ -36,7 +36,7 @@ class Fork(msgspec.Struct, tag=True, frozen=True):
     """To the zygote: a run. With it go stdout, stderr, the channel, and the input files.
 
     Args:
-        uid: of the run.
+        uid: of this attempt at it, and of no other.
         limits: what it may use.
         grouped: a last descriptor is the door of its control group, into which it goes before anything else.
     """

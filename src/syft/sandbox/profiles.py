@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from syft.code.parsing import parse
+
 BASE: Final = "base"
 LEARN: Final = "learn"
 TORCH: Final = "torch"
@@ -101,7 +103,7 @@ def _imported(source: str) -> set[str]:
         SyntaxError, ValueError, RecursionError, MemoryError: it does not parse.
     """
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -270,6 +271,9 @@ def hand_over(
     Raises:
         ZygoteError: the zygote has died, and nothing has begun.
     """
-    launcher.fork(Fork(execution.uid, execution.limits), supervisor.descriptors, lifeline)
+    # Not the run's own: a job that was lost begins again while the end of its first attempt is still to be told, and
+    # would be taken for it. Nor must a run that looks into its parent's memory find the names of others' jobs.
+    uid = secrets.token_hex(16)
+    launcher.fork(Fork(uid, execution.limits), supervisor.descriptors, lifeline)
     supervisor.close_theirs()
-    return supervisor.supervise(launcher.directory(execution.uid), ready.errors, ready.level)
+    return supervisor.supervise(launcher.directory(uid), ready.errors, ready.level)
