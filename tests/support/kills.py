@@ -201,8 +201,9 @@ class Place:
         """Mounts, and marks of the fence's self-test, which leaves them outside of any folder of ours."""
         with open("/proc/mounts") as mounts:
             found = [line for line in mounts if str(self.temporary) in line]
-        marks = [Path(place, f"syft-act-{pid}") for place in ("/tmp", "/dev/shm") for pid in self._seen]
-        return found + [str(mark) for mark in marks if mark.exists()]
+        places = [Path(place) for place in ("/tmp", "/dev/shm")]
+        marks = (mark for place in places for pid in self._seen for mark in place.glob(f"syft-act-{pid}-*"))
+        return found + [str(mark) for mark in marks]
 
 
 def open_jobs(admin: Person) -> list[JobView]:

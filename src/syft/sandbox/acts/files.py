@@ -140,17 +140,17 @@ def _mounts(props: Props) -> object:
 
 @act("files", "leave a file in /tmp for others", proven_outside=True)
 def _temporary(props: Props) -> None:
-    os.close(os.open(f"/tmp/syft-act-{props.victim}", os.O_CREAT | os.O_WRONLY, 0o600))  # noqa: S108
+    os.close(os.open(f"/tmp/{props.mark}", os.O_CREAT | os.O_WRONLY, 0o600))  # noqa: S108
 
 
 @act("files", "leave a file in /dev/shm for others", proven_outside=True)
 def _shared(props: Props) -> None:
-    os.close(os.open(f"/dev/shm/syft-act-{props.victim}", os.O_CREAT | os.O_WRONLY, 0o600))  # noqa: S108
+    os.close(os.open(f"/dev/shm/{props.mark}", os.O_CREAT | os.O_WRONLY, 0o600))  # noqa: S108
 
 
 @act("files", "write into the libraries", quick=True)
 def _libraries(props: Props) -> None:
-    path = os.path.join(sys.prefix, f"syft-act-{props.victim}")
+    path = os.path.join(sys.prefix, props.mark)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     os.unlink(path)
 

@@ -29,7 +29,7 @@ def _tcp(props: Props) -> None:
 @act("network", "send by UDP", proven_outside=True)
 def _udp(props: Props) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.sendto(b"leaked", (_HERE, props.port))
+        one.sendto(props.mark.encode(), (_HERE, props.port))
 
 
 @act("network", "make a UDP socket", quick=True)
@@ -66,7 +66,7 @@ def _pair(props: Props) -> None:
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with one, other:
         _connect_in_folder(one, props, "datagrams")
-        one.send(b"leaked")
+        one.send(props.mark.encode())
 
 
 @act("network", "make a raw socket")

@@ -34,6 +34,8 @@ class Stage:
     def __init__(self, folder: Path, limits: Limits) -> None:
         self._folder = folder
         self._limits = limits
+        # Nobody else knows it: another user's file or datagram, made to look like a breach, would stop the server.
+        self._nonce = secrets.token_hex(8)
         self._stack = contextlib.ExitStack()
         self._control: subprocess.Popen[bytes] | None = None
 
@@ -83,7 +85,12 @@ class Stage:
             abstract=self._abstract.getsockname()[1:].decode(),
             limit_bytes=self._limits.scratch_bytes,
             threads=self._limits.threads,
+            mark=self._mark,
         )
+
+    @property
+    def _mark(self) -> str:
+        return f"syft-act-{self._victim.pid}-{self._nonce}"
 
     def _get_ready(self) -> None:
         """Begin to get ready for trying acts outside, which takes a moment."""
@@ -125,7 +132,9 @@ class Stage:
                 return f"something was left in {path.parent}"
         for one in (self._udp, self._datagrams):
             with contextlib.suppress(BlockingIOError):
-                return f"received: {one.recv(100, socket.MSG_DONTWAIT)!r}"
+                while received := one.recv(100, socket.MSG_DONTWAIT):
+                    if received == self._mark.encode():
+                        return f"received: {received!r}"
         return ""
 
     def restore(self) -> None:
@@ -170,7 +179,7 @@ class Stage:
         raise OSError("no port is free for both TCP and UDP")
 
     def _marks(self) -> list[Path]:
-        left = [Path(place, f"syft-act-{self._victim.pid}") for place in _LEFT_IN]
+        left = [Path(place, self._mark) for place in _LEFT_IN]
         return [*left, self._folder / "daemon", self._folder / "executed"]
 
     def _start_control(self) -> subprocess.Popen[bytes]:

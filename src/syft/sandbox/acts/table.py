@@ -20,6 +20,7 @@ class Props(msgspec.Struct, frozen=True):
         abstract: name of an abstract socket that accepts.
         limit_bytes: scratch space that a run has.
         threads: that a run may have.
+        mark: what acts leave and send, so that it is known from what anybody else on the machine does.
     """
 
     folder: str
@@ -29,6 +30,7 @@ class Props(msgspec.Struct, frozen=True):
     abstract: str
     limit_bytes: int
     threads: int
+    mark: str
 
 
 Doing = Callable[[Props], object]
