@@ -52,9 +52,9 @@ def dispatched(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
     seen: list[Message] = []
     find_entry = node_module.find_entry
 
-    def counting(caller: Any, message: Message, *rest: Any, **options: Any) -> Any:
+    def counting(message: Message, *rest: Any, **options: Any) -> Any:
         seen.append(message)
-        return find_entry(caller, message, *rest, **options)
+        return find_entry(message, *rest, **options)
 
     monkeypatch.setattr(node_module, "find_entry", counting)
     return seen
