@@ -99,6 +99,9 @@ def new_peer(ctx: Context, said: Registration, relation: Relation, state: PeerSt
     """
     info = said.info
     known = ctx.node.peers.find(info.uid)
+    if known and known.verify_key != info.verify_key and known.state is not state is PeerState.ACCEPTED:
+        # Anybody can ask to join under any UID: what nobody has decided about keeps out nobody who is let in.
+        known = None
     same_key = ctx.node.peers.of_key(bytes.fromhex(info.verify_key))
     if (known and known.verify_key != info.verify_key) or (same_key and same_key.node_uid != info.uid):
         raise AlreadyExists(
