@@ -38,6 +38,8 @@ _BURST: Final = 200
 _PER_S: Final = 50.0
 # A peer that takes in and never answers holds a thread of the server's for each message; not more than these.
 MAX_UNDER_WAY: Final = 32
+# And some peers together not all of the server's threads (`server/app`): the gateway itself goes on answering.
+MAX_UNDER_WAY_IN_ALL: Final = 96
 
 
 class Forwarder:
@@ -102,6 +104,8 @@ class Forwarder:
                 raise TooManyAttempts(
                     f"Many messages are under way to '{peer.name}' already. Try again in a moment."
                 )
+            if self._under_way.total() >= MAX_UNDER_WAY_IN_ALL:
+                raise TooManyAttempts("Many messages are under way from here already. Try again in a moment.")
             self._under_way[peer.node_uid] += 1
 
     def _end(self, peer: Peer) -> None:
