@@ -111,7 +111,7 @@ class Client(Shown):
     def __init__(self, session: Session) -> None:
         self.session = session
         # Keys of members of this gateway, as they were first heard of.
-        self._member_keys: dict[UID, str] = {}
+        self._member_keys: dict[UID | str, str] = {}
 
     @classmethod
     def guest(cls, route: Route, info: NodeInfo | None = None) -> Client:

@@ -11,7 +11,8 @@ from syft.client.lists import ViewList
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, rows_of, when
 from syft.client.session import Session
-from syft.errors import AuthenticationError, InvalidInput, NotFound, SyftException
+from syft.errors import AuthenticationError, BadReply, InvalidInput, NotFound, SyftException
+from syft.model.identity import KEY_BYTES
 from syft.model.message import Done
 from syft.model.messages.datasets import DatasetsReply, ListDatasets
 from syft.model.messages.network import AcceptMember, ListMembers, MemberReply, MembersReply, MemberView
@@ -28,6 +29,8 @@ _MAX_NAME: Final = 100
 _AT_ONCE: Final = 8
 _PAGES: Final = 5
 _PAGE: Final = 200
+# A gateway has 2,000 members and lists 100 that ask to join; one that lists more does not end.
+_MOST: Final = 2_500
 
 
 class Speaks(Protocol):
@@ -107,12 +110,12 @@ class Members(Shown, Generic[C]):
     Args:
         session: at the gateway.
         client: makes a guest's client at the end of a route.
-        keys: the members' keys by UID, as they were first heard of; shared by all lists of one client.
+        keys: the members' keys by UID and by name, as they were first heard of; shared by all lists of one client.
     """
 
     _title: ClassVar[str] = "Members"
 
-    def __init__(self, session: Session, client: Callable[[Route], C], keys: dict[UID, str]) -> None:
+    def __init__(self, session: Session, client: Callable[[Route], C], keys: dict[UID | str, str]) -> None:
         self._session = session
         self._client = client
         self._keys = keys
@@ -134,6 +137,8 @@ class Members(Shown, Generic[C]):
             offset += len(reply.members)
             if not reply.members or offset >= reply.total:
                 return
+            if offset > _MOST:
+                raise BadReply(f"This gateway lists more members than a network has: over {_MOST:,}.")
 
     def find(self, key: int | str | UID) -> Member:
         """A member by its place, name or UID.
@@ -161,20 +166,26 @@ class Members(Shown, Generic[C]):
         Raises:
             NotFound: there is no such member.
             AuthenticationError: its key is another than it was, or than it should be.
+            BadReply: what the gateway lists is no key.
         """
         return self.client_of(self.find(key), verify_key=verify_key)
 
     def client_of(self, member: Member, *, verify_key: str | None = None) -> C:
         """`client_for`, of a member that has been looked up."""
         info = member.view.info
-        expected = verify_key if verify_key is not None else self._keys.get(info.uid, info.verify_key)
-        if info.verify_key != expected.strip().lower():
+        if len(info.verify_key) != 2 * KEY_BYTES or not set(info.verify_key) <= set("0123456789abcdef"):
+            raise BadReply(f"What the gateway lists as the key of '{cell(info.name, _MAX_NAME)}' is none.")
+        # By its name, too: a gateway that exchanges a member exchanges its UID with its key.
+        own = (info.uid, info.name.casefold())
+        known = [self._keys[one] for one in own if one in self._keys]
+        expected = {verify_key.strip().lower()} if verify_key is not None else set(known)
+        if expected - {info.verify_key}:
             raise AuthenticationError(
                 f"The gateway names another key for '{cell(info.name, _MAX_NAME)}' than "
                 f"{'you gave' if verify_key is not None else 'it did before'}. Do not use it before its owner has told "
                 "you the right one: `verify_key=`."
             )
-        self._keys[info.uid] = info.verify_key
+        self._keys.update(dict.fromkeys(own, info.verify_key))
         return self._client(RelayRoute(self._session.route, self._session.info, info))
 
     def accept(self, key: str | UID) -> SyftSuccess:

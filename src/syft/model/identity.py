@@ -8,6 +8,8 @@ from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.public import SealedBox
 from nacl.signing import SigningKey, VerifyKey
 
+from syft.errors import EnvelopeError
+
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
@@ -78,7 +80,15 @@ def seal_for(verify_key: bytes, secret: bytes) -> bytes:
     Args:
         verify_key: the recipient's 32 public bytes.
         secret: any bytes; 48 bytes longer when sealed.
+    Raises:
+        EnvelopeError: nothing can be sealed for that key: it is none, or one that was made to be odd. (Signatures
+            of keys outside Ed25519's main subgroup can be good.)
     Source:
         libsodium sealed boxes, on the Curve25519 form of the key.
     """
-    return SealedBox(VerifyKey(verify_key).to_curve25519_public_key()).encrypt(secret)
+    try:
+        return SealedBox(VerifyKey(verify_key).to_curve25519_public_key()).encrypt(secret)
+    except (CryptoError, ValueError, TypeError):
+        raise EnvelopeError(
+            "Nothing can be hidden for this key: it is not one that a client makes."
+        ) from None

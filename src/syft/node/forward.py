@@ -102,14 +102,12 @@ class Forwarder:
 
     def _begin(self, peer: Peer, sender: bytes) -> None:
         with self._lock:
-            if (
-                self._under_way[peer.node_uid] >= MAX_UNDER_WAY
-                or self._of_sender[sender] >= MAX_OF_SENDER
-                or self._under_way.total() >= MAX_IN_ALL
-            ):
+            if self._under_way[peer.node_uid] >= MAX_UNDER_WAY or self._of_sender[sender] >= MAX_OF_SENDER:
                 raise TooManyAttempts(
                     f"Many messages are under way to '{peer.name}' already. Try again in a moment."
                 )
+            if self._under_way.total() >= MAX_IN_ALL:
+                raise TooManyAttempts("Many messages are under way from here already. Try again in a moment.")
             self._under_way[peer.node_uid] += 1
             self._of_sender[sender] += 1
 

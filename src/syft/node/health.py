@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from syft.errors import BadReply, SyftException
 from syft.logger import say
 from syft.model.identity import Identity
@@ -23,6 +25,8 @@ from syft.transport.base import Route
 PAUSE_S: Final = 15.0
 # Members that are asked at once; one that does not answer keeps a thread for as long as a route waits.
 _THREADS: Final = 8
+# Characters that are kept of what a member says of itself: all members' fit a few messages.
+_LONGEST: Final = {"version": 50, "isolation": 50, "side_type": 20, "organization": 200, "description": 1_000}
 
 
 class Seen(NamedTuple):
@@ -55,6 +59,12 @@ def look(route: Route, identity: Identity, near: NodeInfo, peer: Peer) -> NodeIn
     if (info.uid, info.verify_key) != (peer.node_uid, peer.verify_key):
         raise BadReply(f"At that address there is another node than '{peer.name}'.")
     return info
+
+
+def _in_short(info: NodeInfo) -> NodeInfo:
+    """What a member says of itself, no longer than people read: it is kept, and sent to all who list members."""
+    short = {name: str(getattr(info, name))[:most] for name, most in _LONGEST.items()}
+    return msgspec.structs.replace(info, **short)
 
 
 class Health:
@@ -101,7 +111,7 @@ class Health:
 
     def saw(self, peer: Peer, info: NodeInfo) -> None:
         """A member has answered."""
-        self._seen[peer.node_uid] = Seen(True, datetime.now(UTC), info)
+        self._seen[peer.node_uid] = Seen(True, datetime.now(UTC), _in_short(info))
         self._heard_from(peer.node_uid)
 
     def _loop(self) -> None:

@@ -26,7 +26,9 @@ from syft.errors import (
     StaleMessage,
     StorageError,
     SyftException,
+    TooLarge,
     TooManyAttempts,
+    WireError,
     from_code,
 )
 from syft.logger import say, where
@@ -34,6 +36,7 @@ from syft.model.event import Event
 from syft.model.letter import Letter, LetterState
 from syft.model.message import Refusal
 from syft.model.messages.nodes import Taken
+from syft.model.peer import PeerState
 from syft.model.uid import UID
 from syft.node.peers import Peers
 from syft.store.base import Store
@@ -240,7 +243,7 @@ class Mail:
                 self._see_to(letter)
             except _PASSING as error:
                 say(logging.INFO, "a letter has to wait", uid=letter.message_uid.hex, error=error.code)
-                if lane is not None and isinstance(error, NodeUnreachable | BadReply):
+                if lane is not None and isinstance(error, NodeUnreachable):
                     return True  # nothing gets there now
                 self._tried(letter, error)
                 skipped.add(letter.uid)
@@ -266,9 +269,15 @@ class Mail:
                 return
             return
         peer = self._peers.find(letter.next_node)
-        if peer is None:
+        # Somebody who asks to join under the UID of a member that was removed is not that member.
+        if peer is None or peer.state is not PeerState.ACCEPTED:
             raise InvalidState("The node that this was for is no longer known here.")
-        reply = self._peers.route_to(peer).send(Parcel(letter.envelope, b"", forwarded=True))
+        route = self._peers.route_to(peer)
+        try:
+            reply = route.send(Parcel(letter.envelope, b"", forwarded=True))
+        except TooLarge as error:
+            # A status of HTTP's, which nobody signed: a letter that was acknowledged is not given up for it.
+            raise BadReply(error.public_message) from None
         check_taken(reply, sealed, peer.key)
 
     def _tried(self, letter: Letter, error: SyftException) -> None:
@@ -348,12 +357,16 @@ def check_taken(reply: Parcel | None, sealed: Sealed, key: bytes) -> None:
     """
     if reply is None:
         raise BadReply("The next node did not say that it has taken the message.")
-    answer = inspect(reply.envelope)
-    if answer.header.sender != key:
-        raise BadReply("Somebody else answered in the next node's place.")
-    opened = answer.open(
-        recipient=sealed.header.sender, now_ms=now_ms(), guard=None, reply_to=sealed.header.uid
-    )
+    try:
+        answer = inspect(reply.envelope)
+        if answer.header.sender != key:
+            raise BadReply("Somebody else answered in the next node's place.")
+        opened = answer.open(
+            recipient=sealed.header.sender, now_ms=now_ms(), guard=None, reply_to=sealed.header.uid
+        )
+    except WireError as error:
+        # Whoever is on the line can garble an answer: that says nothing about the letter.
+        raise BadReply(f"The next node's answer cannot be read: {error.public_message}") from None
     if isinstance(opened.message, Refusal):
         raise from_code(opened.message.code, opened.message.text)
     if not isinstance(opened.message, Taken):

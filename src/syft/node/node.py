@@ -73,6 +73,7 @@ from syft.wire.envelope import (
     check_fresh,
     hide,
     inspect,
+    is_recent,
     seal,
 )
 
@@ -377,7 +378,9 @@ class Node:
             return self._refuse_unknown(error)
         header = sealed.header
         peer = self.peers.of_key(header.sender)
-        if peer is not None:
+        if peer is not None and is_recent(header, time.time_ns() // 1_000_000):
+            # Not by what it said long ago: whoever was answered by it once could have all its mail tried, again and
+            # again.
             self._heard_from(peer.node_uid)
         if parcel.forwarded:
             # Who hands it over is near; who wrote it need not be.
@@ -413,6 +416,9 @@ class Node:
             return self._seal(answer, header)
         except TooLarge as error:
             return self._seal(Attached(refusal(error), b""), header)
+        except EnvelopeError as error:
+            # What was asked was hidden, and for the key that asked nothing can be.
+            return self._refuse_unknown(error)
 
     def _opened_message(self, sealed: Sealed, parcel: Parcel) -> Opened:
         return sealed.open(
@@ -431,13 +437,13 @@ class Node:
         """Whether a key speaks for an account here, or is a peer's."""
         return self.peers.of_key(key) is not None or self._user_of(key, datetime.now(UTC)) is not None
 
-    def _check_named(self, header: Header) -> None:
+    def _check_named(self, header: Header, hop: Peer) -> None:
         """Raise where a message leaves open who may answer it, and this is not all within one process."""
-        if not header.recipient and self.root_key is None:
+        if not header.recipient and (self.root_key is None or hop.url):
             raise EnvelopeError("This message does not name the key of the node it is for.")
 
     def _pass_on(self, sealed: Sealed, parcel: Parcel, hop: Peer, origin: str) -> Parcel | None:
-        self._check_named(sealed.header)
+        self._check_named(sealed.header, hop)
         self.observer.passed_on(sealed.header)
         return self._forwarder.pass_on(sealed, parcel, hop, is_local=_is_local(origin))
 
@@ -475,7 +481,7 @@ class Node:
             # What cannot be read, or cannot wait, is not kept.
             self._opened_letter(sealed)
         else:
-            self._check_named(header)
+            self._check_named(header, hop)
             self.observer.passed_on(header)
         next_node = hop.node_uid if hop else None
         self._open_mail().take(sealed, next_node, known_sender=known, charged_to=charged_to)

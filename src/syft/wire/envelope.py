@@ -132,6 +132,11 @@ def check_fresh(header: Header, now_ms: int) -> None:
         )
 
 
+def is_recent(header: Header, now_ms: int) -> bool:
+    """Whether a message, of whatever kind, was sent a short while ago."""
+    return -MAX_AHEAD_MS <= now_ms - header.time_ms <= MAX_AGE_MS
+
+
 def check_can_wait(header: Header, data: bytes, attachment: bytes | memoryview) -> None:
     """Raise unless an eventual message is small enough to be kept.
 

@@ -6,7 +6,15 @@ from typing import Final
 
 import msgspec
 
-from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound, TooManyAttempts
+from syft.errors import (
+    AlreadyExists,
+    InvalidInput,
+    InvalidState,
+    NodeUnreachable,
+    NotFound,
+    SyftException,
+    TooManyAttempts,
+)
 from syft.model.address import PART_OF_KIND, Address
 from syft.model.message import Message
 from syft.model.messages.network import (
@@ -74,11 +82,35 @@ def _check_there(ctx: Context, peer: Peer) -> None:
     """Raise unless that node can be reached from here, at the address it has given, with the key it has proved.
 
     Raises:
-        NodeUnreachable: nobody answers there.
-        BadReply: somebody else does.
+        NodeUnreachable: nobody answers there, or somebody else does.
+        BadReply: likewise; only the administrator is told which.
     """
     route = ctx.node.peers.route_for(peer)
-    ctx.node.health.saw(peer, look(route, ctx.site.identity, ctx.node.info, peer))
+    try:
+        ctx.node.health.saw(peer, look(route, ctx.site.identity, ctx.node.info, peer))
+    except SyftException as error:
+        if ctx.caller.can(Capability.MANAGE_PEERS):
+            raise
+        # Else a stranger could have a gateway look around inside its own network, and tell.
+        raise NodeUnreachable(
+            f"The gateway finds no node with this key at the address that '{peer.name}' gives. Check the address, "
+            "and that the gateway can reach it.",
+            error.public_message,
+        ) from None
+
+
+def _check_name_is_free(ctx: Context, peer: Peer, *states: PeerState) -> None:
+    """Raise where another member, in one of these states, has that name: people find members by it."""
+    for one in _members(ctx, *states):
+        if one.name.casefold() == peer.name.casefold() and one.node_uid != peer.node_uid:
+            raise AlreadyExists(
+                f"A member of this network is called '{peer.name}' already. Give yours another name."
+            )
+
+
+def _check_has_room(ctx: Context) -> None:
+    if len(_members(ctx, PeerState.ACCEPTED)) >= MAX_MEMBERS:
+        raise InvalidInput(f"A gateway has at most {MAX_MEMBERS} members.")
 
 
 @handles(JoinNetwork, needs=Capability.JOIN_NETWORK)
@@ -105,26 +137,24 @@ def join_network(ctx: Context, message: JoinNetwork) -> Message:
         raise AlreadyExists("That node is something else to this one already.")
     is_member = known is not None and known.state is PeerState.ACCEPTED
     # A member that has moved has proved its key, and was decided about.
-    welcome = is_member or ctx.node.settings.members_may_join or ctx.caller.can(Capability.MANAGE_PEERS)
+    decides = ctx.caller.can(Capability.MANAGE_PEERS)
+    welcome = is_member or ctx.node.settings.members_may_join or decides
     peer = new_peer(ctx, said, Relation.MEMBER, PeerState.ACCEPTED if welcome else PeerState.PENDING)
-    same_name = [
-        one
-        for one in _members(ctx, PeerState.ACCEPTED, PeerState.PENDING)
-        if one.name.casefold() == peer.name.casefold() and one.node_uid != peer.node_uid
-    ]
-    if same_name:
-        raise AlreadyExists(
-            f"A member of this network is called '{peer.name}' already. Give yours another name."
-        )
-    if known is None:
-        if len(_members(ctx, PeerState.PENDING)) >= MAX_PENDING:
+    if known is not None and is_member and not decides:
+        # What it was accepted as it stays: under another's name it would be asked for that one's passwords.
+        peer = msgspec.structs.replace(peer, name=known.name, kind=known.kind)
+    if welcome:
+        # Those who only ask are not in the way of those who are let in.
+        _check_name_is_free(ctx, peer, PeerState.ACCEPTED)
+        if not is_member:
+            _check_has_room(ctx)
+        _check_there(ctx, peer)
+    else:
+        _check_name_is_free(ctx, peer, PeerState.ACCEPTED, PeerState.PENDING)
+        if known is None and len(_members(ctx, PeerState.PENDING)) >= MAX_PENDING:
             raise TooManyAttempts(
                 "Too many wait to be accepted here already. Ask the gateway's administrator."
             )
-        if len(_members(ctx, PeerState.ACCEPTED)) >= MAX_MEMBERS:
-            raise InvalidInput(f"A gateway has at most {MAX_MEMBERS} members.")
-    if welcome:
-        _check_there(ctx, peer)
     if known != peer:
         verb = "network.member_accepted" if welcome else "network.join_asked"
         with ctx.site.store.writing(
@@ -143,6 +173,7 @@ def accept_member(ctx: Context, message: AcceptMember) -> Message:
     Raises:
         InvalidState: this node is not a gateway.
         NotFound: nobody with that UID has asked.
+        AlreadyExists: a member has its name by now.
         NodeUnreachable: it cannot be reached from here.
     """
     _check_is_gateway(ctx)
@@ -150,6 +181,8 @@ def accept_member(ctx: Context, message: AcceptMember) -> Message:
     if peer is None or peer.relation is not Relation.MEMBER:
         raise NotFound("Nobody with that UID has asked to join. `client.members.pending` lists who has.")
     if peer.state is PeerState.PENDING:
+        _check_name_is_free(ctx, peer, PeerState.ACCEPTED)
+        _check_has_room(ctx)
         _check_there(ctx, peer)
         peer = msgspec.structs.replace(peer, state=PeerState.ACCEPTED)
         event = ctx.event("network.member_accepted", peer.node_uid, name=peer.name, key=peer.verify_key)

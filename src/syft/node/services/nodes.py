@@ -101,6 +101,9 @@ def new_peer(ctx: Context, said: Registration, relation: Relation, state: PeerSt
     if info.address.target != info.uid:
         raise InvalidInput("The address of a node ends at that node.")
     known = ctx.node.peers.find(info.uid)
+    if known and known.verify_key != info.verify_key and known.state is not state is PeerState.ACCEPTED:
+        # Anybody can ask to join under any UID: what nobody has decided about keeps out nobody who is let in.
+        known = None
     same_key = ctx.node.peers.of_key(bytes.fromhex(info.verify_key))
     if (known and known.verify_key != info.verify_key) or (same_key and same_key.node_uid != info.uid):
         raise AlreadyExists(
