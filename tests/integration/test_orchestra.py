@@ -97,7 +97,7 @@ def test_what_cannot_be_launched_says_why(home: Path) -> None:
     for port in (0, -1, 65536, "65536", "80.5", True, "٨٠"):
         with pytest.raises(InvalidInput, match="A port is a number"):
             sy.orchestra.launch(name="x", port=port)
-    with pytest.raises(InvalidInput, match="type 'datasite' only"):
+    with pytest.raises(InvalidInput, match="'datasite' or 'gateway'"):
         sy.orchestra.launch(name="x", server_type="spaceship")
     server = sy.orchestra.launch(name="x", port="auto", reset=True)
     with pytest.raises(StorageError, match=str(server.pid)):

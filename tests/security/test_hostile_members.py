@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import msgspec
 import pytest
@@ -273,7 +274,7 @@ def test_those_who_ask_are_not_in_the_way_of_those_who_are_welcome(
     world.gateway.attach(real.uid, MemoryRoute(real))
     guest, admin = Person(MemoryRoute(world.gateway)), world.gateway_admin
     squatters = [a_node("datasite", "squatter"), a_node("datasite", "real")]
-    claims = [{"uid": real.uid}, {}]
+    claims: list[dict[str, Any]] = [{"uid": real.uid, "address": real.info.address}, {}]
     for squatter, claim in zip(squatters, claims, strict=True):
         said = introduction(squatter, world.gateway.info, **claim)
         guest.say(network.JoinNetwork(said), network.MemberReply)

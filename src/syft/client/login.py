@@ -181,7 +181,7 @@ def _connected(url: str, port: int | str | None, route: Route | None) -> Client:
     try:
         return connect(url, port, route=route)
     except NodeUnreachable as error:
-        if port is not None or route is not None:
+        if port is not None or route is not None or urlsplit(normal_url(url)).port is not None:
             raise
         raise NodeUnreachable(
             f"{error.public_message} No port was given: a node that was launched without one is in the process that "

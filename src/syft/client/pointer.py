@@ -114,7 +114,13 @@ class Pointer(Operators, Shown):
         Raises:
             NotFound: there is none.
         """
-        return fetch(self._there(), self.id, Face.MOCK).value
+        try:
+            return fetch(self._there(), self.id, Face.MOCK).value
+        except NotFound as error:
+            raise NotFound(
+                "There is no mock to look at. An object has one if it was sent with `mock=...`; what was computed has "
+                "one if all that went into it has."
+            ) from error
 
     def get_copy(self) -> Any:
         """The value as it is now, fetched anew.

@@ -132,6 +132,11 @@ class Session:
         """
         if self._ended:
             raise AuthenticationError(f"You have logged out of '{self.info.name}'. Log in again to go on.")
+        if not isinstance(message, Message) or not message.may_wait:
+            raise InvalidInput(
+                f"A {type(message).__name__} cannot be left as a letter. What can: a message of the core that may wait "
+                "(docs/networks.md shows one)."
+            )
         if by is None:
             taker = self.route.via if isinstance(self.route, RelayRoute) else self.info
             return post(self.route, self.identity, self.info, message, taker)
