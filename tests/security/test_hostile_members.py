@@ -276,10 +276,12 @@ def test_those_who_ask_are_not_in_the_way_of_those_who_are_welcome(
     squatters = [a_node("datasite", "squatter"), a_node("datasite", "real")]
     claims: list[dict[str, Any]] = [{"uid": real.uid, "address": real.info.address}, {}]
     for squatter, claim in zip(squatters, claims, strict=True):
+        world.gateway.attach(squatter.uid, MemoryRoute(squatter))
         said = introduction(squatter, world.gateway.info, **claim)
         guest.say(network.JoinNetwork(said), network.MemberReply)
     # A third is one too many, and the real one cannot ask by itself ...
     third = a_node("datasite", "third")
+    world.gateway.attach(third.uid, MemoryRoute(third))
     assert (
         refused(guest, network.JoinNetwork(introduction(third, world.gateway.info)))[0]
         == TooManyAttempts.code

@@ -204,7 +204,9 @@ def test_launched_by_another_it_releases_nothing(site: Cast) -> None:
     request = approved(site, parent)
     job = site.scientist.call("parent", data=on(data))
     assert site.scientist.read(job.result_uid) == [7, 8, 9]
-    launched = site.scientist.say(jobs.ListJobs(parent_uid=job.uid), jobs.JobsReply).jobs
+    # What a private run launches is its owner's to see.
+    assert not site.scientist.say(jobs.ListJobs(parent_uid=job.uid), jobs.JobsReply).jobs
+    launched = site.owner.say(jobs.ListJobs(parent_uid=job.uid), jobs.JobsReply).jobs
     assert [(one.state, one.result_uid, one.result) for one in launched] == [
         (JobState.FINISHED, None, None)
     ] * 3

@@ -168,7 +168,7 @@ def test_a_node_has_its_default_pool_once(settings: Settings, folder: Path) -> N
     change(folder, "UPDATE pools SET name = 'renamed'")
     for _ in range(2):
         node = open_node(settings, "site")
-        with node._store.reading() as reader:
+        with node.open().store.reading() as reader:
             names = [pool.name for pool in reader.select(Pool)]
             verbs = [one.event.verb for one in reader.events()]
         node.close()
