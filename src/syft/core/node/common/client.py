@@ -153,22 +153,26 @@ class Client(CoreClient, Address):
                 logger.tell(
                     "DEBUG", f"> {self.pprint} Signing {msg.pprint} with {key_emoji(self.verify_key)}"
                 )
-            is_here = msg.address.core == self.session.info.address
-            signed: SignedMessage = msg.sign(
-                self.signing_key, bytes.fromhex(self.session.info.verify_key) if is_here else b"", eventual
+            to = msg.address.core
+            recipient = (
+                bytes.fromhex(self.session.info.verify_key) if to == self.session.info.address else b""
             )
+            signed: SignedMessage = msg.sign(self.signing_key, recipient, eventual)
+            # Signed a moment ago: to check that now would cost more than to sign it did.
+            sender, uid, target = self.session.identity.verify_key, msg.id, to.target
         else:
-            signed = msg
+            signed, header = msg, msg.header
+            sender, uid, recipient = header.sender, header.uid, header.recipient
+            target = header.address.target
         route = self.routes[route_index]
         if told:
             logger.tell("DEBUG", f"> Sending {signed.pprint} {self.pprint} ➡️  {signed.address.pprint}")
             logger.tell("DEBUG", f"> Routing {signed.pprint} via {route.pprint}")
-        header = signed.header
         # Within one process the address alone says who answers, and whoever answers is in this process.
-        elsewhere = not header.recipient and header.address.target != self.session.info.uid
+        elsewhere = not recipient and target != self.session.info.uid
         node = self.session.info
         answers = None if elsewhere and not eventual and isinstance(route.connection, MemoryRoute) else node
-        return exchange(route.connection, Parcel(signed.envelope), header.sender, header.uid, answers).message
+        return exchange(route.connection, Parcel(signed.envelope), sender, uid, answers).message
 
     def __hash__(self) -> int:  # type: ignore[override]  # clients go into sets, addresses do not
         return hash(self.id)
