@@ -19,7 +19,7 @@ from measure import Measure
 import syft as sy
 from syft.client.client import Client
 from syft.client.present import settings
-from syft.model.identity import Identity
+from syft.model.identity import Identity, is_signed_by
 from syft.model.messages.nodes import ShowNode
 from syft.model.messages.session import GetNodeInfo, NodeInfoReply
 from syft.transport.ask import ask
@@ -54,6 +54,38 @@ def bench_hops() -> Iterator[Measure]:
     for node in made:
         node.close()
     yield from (one_way, asked, direct, check)
+
+
+def bench_nodes() -> Iterator[Measure]:
+    """A device made, and messages to one in this process, beside what signing costs."""
+    sy.logger.remove()
+    device = sy.Device(name="d")
+    client = device.get_root_client()
+    key, route = client.session.identity, MemoryRoute(device)
+    data = bytes(150)
+    signature = key.sign(data)
+    measures = (
+        (Measure("a `Device`", target=1.0), lambda: sy.Device(name="x")),
+        (
+            Measure("a signed message in one process, without an answer", target=0.2),
+            lambda: ask(route, key, device.info, ShowNode()),
+        ),
+        (
+            Measure("... by the names of 2021", target=0.2),
+            lambda: client.send_immediate_msg_without_reply(msg=sy.ReprMessage(address=client.address)),
+        ),
+        (Measure("Ed25519: to sign", target=None), lambda: key.sign(data)),
+        (
+            Measure("Ed25519: to check", target=None),
+            lambda: is_signed_by(key.verify_key, signature, data),
+        ),
+    )
+    for measure, work in measures:
+        for _ in range(200):
+            work()
+        measure.repeat(2000, work)
+        yield measure
+    device.close()
 
 
 def bench_gateway() -> Iterator[Measure]:
@@ -103,7 +135,7 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="datasite-bench-") as home:
         os.environ["SYFT_HOME"] = home
-        measures = [*bench_hops(), *bench_gateway(), *bench_letters()]
+        measures = [*bench_nodes(), *bench_hops(), *bench_gateway(), *bench_letters()]
     print(json.dumps({"measures": [one.report() for one in measures]}, indent=1))
 
 
