@@ -524,7 +524,8 @@ def test_cell(stage: Stage, row: Row, role: str) -> None:
     if code != "ok":
         # A failed login is written down; nothing else that was refused leaves a trace.
         new = [one.event.verb for one in stage.site.events(after=before)]
-        assert new in ([], ["session.login_failed"])
+        # A letter of an earlier row may be handled meanwhile.
+        assert [one for one in new if one != "mail.handled"] in ([], ["session.login_failed"])
 
 
 # What the table cannot say
