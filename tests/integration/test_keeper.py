@@ -64,13 +64,15 @@ def run(runner: EmbeddedRunner, profile: str, source: str = IMPORTED) -> tuple[O
     return outcome, value
 
 
-# Parents of runs that other tests in this process have left running: nodes of 2021 end with their process.
+# Parents of runs, and their threads, that other tests in this process have left: nodes of 2021 end with it.
 _EARLIER: set[int] = set()
+_EARLIER_THREADS: set[threading.Thread] = set()
 
 
 @pytest.fixture(autouse=True)
 def count_from_here() -> None:
     _EARLIER.update(one.pid for one in psutil.Process().children())
+    _EARLIER_THREADS.update(threading.enumerate())
 
 
 def zygotes() -> list[psutil.Process]:
@@ -281,7 +283,8 @@ def test_closing_leaves_nothing_behind(
     runner.close()
     assert zygotes() == []
     assert not list(tmp_path.iterdir())
-    assert not [one.name for one in threading.enumerate() if one.name in ("syft-idle", "syft-isolation")]
+    new = set(threading.enumerate()) - _EARLIER_THREADS
+    assert not [one.name for one in new if one.name in ("syft-idle", "syft-isolation")]
     with pytest.raises(InvalidState, match="closed"):
         run(runner, "small")
     with pytest.raises(InvalidState, match="closed"):
