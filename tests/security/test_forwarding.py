@@ -5,13 +5,11 @@ THREATS 2.5 and 2.7. Each act is tried on a message that is served when nobody d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
 from support.envelopes import envelope, error_of, message_in, now_ms
-from support.neighbours import Between, Network, a_node, honest, introduction, network_in
+from support.neighbours import Between, Network, a_node, honest, introduction
 from support.people import Person, function, new_value
 from support.sites import PASSWORD, account_of, member, refused
 from syft.client.client import Client
@@ -44,19 +42,6 @@ from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAX_AGE_MS, inspect, seal
 
 SECRET = "a-planted-secret-8c1f"
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with network_in(tmp_path_factory.mktemp("network")) as world:
-        yield world
-
-
-@pytest.fixture
-def line(world: Network) -> Iterator[Between]:
-    """Somebody between the gateway and Berlin, honest so far."""
-    yield world.sit_before(world.berlin)
-    world.gateway.attach(world.berlin.uid, MemoryRoute(world.berlin))
 
 
 def a_request(text: str = "") -> requests.CreateRequest:

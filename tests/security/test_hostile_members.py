@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from support.envelopes import error_of, message_in, now_ms
-from support.neighbours import Between, Network, a_node, honest, introduction, network_in
+from support.neighbours import Between, Network, a_node, honest, introduction
 from support.odd_keys import OddKey
 from support.people import Person, function
 from support.sites import refused
@@ -43,25 +43,7 @@ from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAGIC, MAX_AGE_MS, Header, hide, inspect, seal
 from syft.wire.types_model import encode_record
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with network_in(tmp_path_factory.mktemp("network")) as world:
-        yield world
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has to wait waits a moment only."""
-    monkeypatch.setattr(mail, "_FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(mail, "MAX_PAUSE_S", 0.1)
-
-
-@pytest.fixture
-def line(world: Network) -> Iterator[Between]:
-    """Somebody between the gateway and Berlin, honest so far."""
-    yield world.sit_before(world.berlin)
-    world.gateway.attach(world.berlin.uid, MemoryRoute(world.berlin))
+pytestmark = pytest.mark.usefixtures("quick_mail")
 
 
 @pytest.fixture

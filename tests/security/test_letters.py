@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from support.envelopes import answer_to, envelope, error_of, message_in, now_ms
-from support.neighbours import Between, Network, a_node, honest, network_in
+from support.neighbours import Between, Network, a_node, honest
 from support.people import Person, function
 from support.sites import account_of, member, refused
 from syft.errors import (
@@ -39,24 +39,7 @@ from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAX_EVENTUAL, MAX_EVENTUAL_AGE_MS, MAX_PAYLOAD, Header, inspect
 from syft.wire.types_model import encode_record
 
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    with network_in(tmp_path_factory.mktemp("network")) as world:
-        yield world
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has to wait waits a moment only."""
-    monkeypatch.setattr(mail, "_FIRST_PAUSE_S", 0.02)
-    monkeypatch.setattr(mail, "MAX_PAUSE_S", 0.1)
-
-
-@pytest.fixture
-def line(world: Network) -> Iterator[Between]:
-    yield world.sit_before(world.berlin)
-    world.gateway.attach(world.berlin.uid, MemoryRoute(world.berlin))
+pytestmark = pytest.mark.usefixtures("quick_mail")
 
 
 def until(true: Callable[[], bool]) -> None:
