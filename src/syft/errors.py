@@ -13,6 +13,7 @@
     |   |-- InvalidState           it exists and you may, but not as things stand
     |   |   |-- NotApproved        the request has not been approved (yet, or any more)
     |   |   |-- Denied             the request was denied; carries the owner's reason
+    |   |   |-- NotDeployed        a protocol has no sites yet, or has them already
     |   |   |-- PolicyExhausted    the output policy lets nothing more out
     |   |   `-- QuotaExceeded      you keep as much on the node as it allows
     |   `-- MissingExtra           an optional package is needed; says which
@@ -27,7 +28,8 @@
     |   `-- TooLarge               over a limit of size or depth
     |-- ExecutionError             a stranger's code did not end well
     |   |-- CodeFailed             it raised
-    |   `-- LimitExceeded          it used more than it was allowed to
+    |   |-- LimitExceeded          it used more than it was allowed to
+    |   `-- StepFailed             one step of a protocol; says which, at which site, and why
     `-- StorageError               the disk or the database said no
         |-- StorageFull            no space left; nothing half-written is visible
         `-- NewerDatabase          written by a later version of this library
@@ -137,6 +139,12 @@ class Denied(InvalidState):
     code = "denied"
 
 
+class NotDeployed(InvalidState, RuntimeError):
+    """A protocol has no sites yet, or has them already; a RuntimeError, as PySyft 0.2 raised."""
+
+    code = "not_deployed"
+
+
 class PolicyExhausted(InvalidState):
     """The output policy lets nothing more out."""
 
@@ -225,6 +233,33 @@ class LimitExceeded(ExecutionError):
     """The code used more than it was allowed to."""
 
     code = "limit_exceeded"
+
+
+class StepFailed(ExecutionError):
+    """One step of a protocol did not end well, and so the run did not; nothing of it is left anywhere.
+
+    Args:
+        public_message: which step, at which site, and what went wrong there.
+        step: its number, from 1; 0 where the error came over a wire.
+        role: the name that the protocol gives the site.
+        site: what the node calls itself.
+    """
+
+    code = "step_failed"
+
+    def __init__(
+        self,
+        public_message: str = "",
+        private_message: str = "",
+        *,
+        step: int = 0,
+        role: str = "",
+        site: str = "",
+    ) -> None:
+        super().__init__(public_message, private_message)
+        self.step = step
+        self.role = role
+        self.site = site
 
 
 class StorageError(SyftException):

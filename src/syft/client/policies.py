@@ -249,6 +249,10 @@ def rule_text(rule: words.Rule) -> str:
             return f"constant {_constant_text(value)}"
         case words.OfType(type_name=name):
             return f"any {name} of the caller's"
+        case words.Given():
+            return "any value of the caller's"
+        case words.Handed():
+            return "what another step of the protocol hands over"
 
 
 def _constant_text(value: bytes) -> str:

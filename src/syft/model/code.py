@@ -6,14 +6,18 @@ from datetime import datetime
 from enum import Enum
 
 import msgspec
+from blake3 import blake3
 
 from syft.errors import InvalidInput
 from syft.model.limits import JobLimits
+from syft.model.plan import Plan
 from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 
 MAX_SOURCE = 256 * 1024
 MAX_PARAMETERS = 100
+# All the steps of a protocol, with their code, as every owner of one reads them.
+MAX_DEPLOYMENT = 4 * 1024 * 1024
 
 
 class MustBe(msgspec.Struct, frozen=True, tag="must_be"):
@@ -48,7 +52,15 @@ class OfType(msgspec.Struct, frozen=True, tag="of_type"):
     type_name: str
 
 
-Rule = MustBe | Constant | OfType
+class Given(msgspec.Struct, frozen=True, tag="given"):
+    """This parameter takes a value of the caller's own, of any type."""
+
+
+class Handed(msgspec.Struct, frozen=True, tag="handed"):
+    """This parameter takes what another step of the same run hands over; the caller does not pass it."""
+
+
+Rule = MustBe | Constant | OfType | Given | Handed
 
 
 class InputPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +115,27 @@ class Mode(Enum):
     MOCK = "mock"
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes a function one step of a protocol that runs at several sites.
+
+    Args:
+        deployment: the whole, encoded (`model.protocol.Deployment`): every owner approves these very bytes.
+        step: which of its steps this function is, from 0.
+    """
+
+    deployment: bytes
+    step: int
+
+    def __post_init__(self) -> None:
+        if len(self.deployment) > MAX_DEPLOYMENT:
+            raise InvalidInput(f"A protocol has at most {MAX_DEPLOYMENT >> 20} MiB, with all its code.")
+
+    @property
+    def protocol(self) -> str:
+        """The digest of the whole, 64 hex digits: by it the sites of one protocol know each other."""
+        return blake3(self.deployment).hexdigest()
+
+
 class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
     """A function as its author hands it in.
 
@@ -119,6 +152,8 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
         share_results_with_owners: whether the owners of its inputs may read its results.
         limits: what a run of it is to be allowed to use. Unset where nothing was asked for, so that functions from
             before there were limits keep their digests.
+        plan: what runs in place of `source`, where the function was traced: `source` is then its text for readers.
+        part: which step of which protocol it is, where it is one.
     """
 
     name: str
@@ -132,6 +167,8 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
     pool: str = DEFAULT_POOL
     share_results_with_owners: bool = False
     limits: JobLimits | msgspec.UnsetType = msgspec.UNSET
+    plan: Plan | msgspec.UnsetType = msgspec.UNSET
+    part: Part | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():

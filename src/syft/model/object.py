@@ -62,6 +62,8 @@ class ObjectKind(Enum):
     ASSET = "asset"
     RESULT = "result"
     VALUE = "value"
+    PLAN = "plan"
+    PROTOCOL = "protocol"
 
 
 def check_tags(tags: tuple[str, ...]) -> None:

@@ -16,7 +16,9 @@ from syft.model.messages import (
     network,
     nodes,
     objects,
+    plans,
     pools,
+    protocols,
     requests,
     session,
     settings,
@@ -25,7 +27,22 @@ from syft.model.messages import (
 from syft.model.uid import UID
 
 # Importing an area's messages is what puts them into the table: this list is the whole vocabulary of a node.
-AREAS = (codes, datasets, events, jobs, network, nodes, objects, pools, requests, session, settings, users)
+AREAS = (
+    codes,
+    datasets,
+    events,
+    jobs,
+    network,
+    nodes,
+    objects,
+    plans,
+    pools,
+    protocols,
+    requests,
+    session,
+    settings,
+    users,
+)
 
 R = TypeVar("R", bound=msgspec.Struct)
 
