@@ -164,6 +164,15 @@ class Job(Shown):
         self._view = self._session.ask(GetJob(uid=self.id, wait_s=wait_s), JobReply).job
         return self.has_ended
 
+    def check_ended_well(self) -> None:
+        """Raise unless it has a result, be it one that went to another site and not to you.
+
+        Raises:
+            SyftException: it ended without one, and why.
+        """
+        if self._view.state is not JobState.RELEASED:
+            raise self._error()
+
     def _outcome(self) -> Pointer:
         """The result of a run that has ended.
 

@@ -1,0 +1,455 @@
+"""This module holds a protocol as a person does: put together, deployed, tried on mocks, run, shared."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from syft.client.deployed import Deployed, Place, ask_owners
+from syft.client.kept import send as keep
+from syft.client.lists import ViewList
+from syft.client.owned import OwnedRun
+from syft.client.owned import Place as OwnedPlace
+from syft.client.plans import Plan, PointerPlan
+from syft.client.pointer import HasSession, Pointer
+from syft.client.present import Card, Shown, Table
+from syft.client.rehearsal import rehearse
+from syft.client.requests import Request
+from syft.client.session import Session
+from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs
+from syft.errors import AuthorizationException, InvalidInput, NotDeployed
+from syft.model import protocol as words
+from syft.model.permission import Role
+from syft.model.uid import UID
+
+_RESERVED: Final = frozenset({"runs", "reason", "bind"})
+
+
+def id_of(worker: HasSession) -> str:
+    """What a worker goes by: the name of its node."""
+    return worker.session.info.name
+
+
+def is_worker(thing: Any) -> bool:
+    """Whether something can be asked to run a plan: a worker, or a client of a node."""
+    return isinstance(getattr(thing, "session", None), Session)
+
+
+class Protocol(Shown):
+    """Steps at roles; once it is deployed, at sites.
+
+    Args:
+        plans: pairs of a role, or a worker, and a plan or Syft function: each takes what the one before returns. Or
+            `Step`s, which say where each parameter comes from.
+        name: for people.
+        tags: to find it by.
+        description: for people.
+    """
+
+    def __init__(
+        self,
+        plans: Iterable[Any] | None = None,
+        *,
+        name: str = "",
+        tags: Iterable[str] | None = None,
+        description: str | None = None,
+    ) -> None:
+        self.name = name
+        self._tags = set(tags or ())
+        self._description = description or ""
+        self._workers: dict[str, HasSession] = {}
+        self._steps, self._roles = self._put_together(list(plans or ()))
+        self._fixed: words.Protocol | None = None
+        self._deployed: Deployed | None = None
+        self._pointers: dict[int, PointerPlan] = {}
+
+    def _put_together(self, plans: list[Any]) -> tuple[list[Any], list[str]]:
+        """What was given, and the role of each."""
+        roles: list[str] = []
+        for one in plans:
+            if isinstance(one, Step):
+                roles.append(one.role)
+                continue
+            where, _ = one
+            if is_worker(where):
+                self._workers[id_of(where)] = where
+                roles.append(id_of(where))
+            else:
+                roles.append(str(where))
+        return plans, roles
+
+    # --- what it is
+
+    @property
+    def workers_resolved(self) -> bool:
+        """Whether every role has a worker."""
+        return bool(self._roles) and all(role in self._workers for role in self._roles)
+
+    @property
+    def plans(self) -> list[tuple[Any, Any]]:
+        """Each step's worker, or role where it has none, and what runs there."""
+        return [
+            (self._workers.get(role, role), self._pointers.get(number) or _code_of(one))
+            for number, (role, one) in enumerate(zip(self._roles, self._steps, strict=True))
+        ]
+
+    @property
+    def design(self) -> words.Protocol:
+        """The steps as data.
+
+        Raises:
+            InvalidInput: the steps do not fit each other.
+        """
+        if self._fixed is not None:
+            return self._fixed
+        steps: list[Step] = []
+        for role, one in zip(self._roles, self._steps, strict=True):
+            if isinstance(one, Step):
+                steps.append(one)
+            else:
+                steps.extend(chain([(role, _plain(one[1]))], after=steps[-1] if steps else None))
+        made = design(steps, name=self.name, tags=sorted(self._tags), description=self._description)
+        roles = zip(made.steps, self._roles, strict=True)
+        at = tuple(msgspec.structs.replace(step, role=role) for step, role in roles)
+        return msgspec.structs.replace(made, steps=at)
+
+    # --- deployed
+
+    def deploy(
+        self,
+        *workers: HasSession,
+        runs: int = 1,
+        reason: str = "",
+        bind: Mapping[str, Mapping[str, Any]] | None = None,
+        **roles: HasSession,
+    ) -> Protocol:
+        """Give each role its worker, and each worker its steps.
+
+        Where all workers are the caller's own, it can be run at once. Elsewhere each owner is asked, for all of it,
+        and it runs when all have agreed; where one site does not take the request, none is left asked.
+
+        Args:
+            workers: one for each role, or one for each step; by their ids where these are the roles' names, else in
+                the order in which the roles first appear.
+            runs: how often it is to be run.
+            reason: why, for the owners.
+            bind: by role and parameter, what is fixed at that site: an asset, or a constant.
+            roles: workers by role, in place of `workers`.
+        Returns:
+            This protocol.
+        Raises:
+            NotDeployed: it is deployed, or the workers are too few or too many; a RuntimeError.
+            StepFailed: a site refused.
+        """
+        if self.workers_resolved and (workers or roles or self._is_placed):
+            raise NotDeployed(f"This protocol is already deployed to {self._where()}.")
+        if self._fixed is None:
+            self._fixed = self.design
+        before = (dict(self._workers), list(self._roles), self._fixed)
+        try:
+            if bind:
+                self._fixed = fixed_at(self._fixed, bind)
+            if roles:
+                self._name_workers(workers, roles)
+            elif not self.workers_resolved:
+                self._resolve_workers(workers)
+            self._place(runs, reason)
+        except BaseException:
+            # As if nothing had been asked: half a deployment could neither be run nor deployed again.
+            self._workers, self._roles, self._fixed = before
+            self._pointers, self._deployed = {}, None
+            raise
+        return self
+
+    @property
+    def _is_placed(self) -> bool:
+        return self._deployed is not None or len(self._pointers) == len(self._roles) > 0
+
+    def _where(self) -> str:
+        return ", ".join(id_of(self._workers[role]) for role in self._roles)
+
+    def _name_workers(self, workers: Sequence[HasSession], roles: Mapping[str, HasSession]) -> None:
+        """Keyword roles to workers.
+
+        Raises:
+            NotDeployed: not exactly the roles that there are.
+        """
+        there = tuple(dict.fromkeys(self._roles))
+        if workers:
+            raise NotDeployed("Give the workers in order, or by role, not both.")
+        missing = [role for role in there if role not in roles and role not in self._workers]
+        unknown = [role for role in roles if role not in there]
+        if missing or unknown:
+            raise NotDeployed(
+                f"The roles of this protocol are {', '.join(there)}. "
+                + (f"Nobody was named for {', '.join(missing)}. " if missing else "")
+                + (f"There is no {', '.join(unknown)}." if unknown else "")
+            )
+        self._check_workers(list(roles.values()))
+        self._workers.update(roles)
+
+    def _check_workers(self, workers: Sequence[Any]) -> None:
+        for one in workers:
+            if not is_worker(one):
+                raise InvalidInput(
+                    f"A worker is a sy.VirtualWorker or a client from sy.login(...), not {type(one).__name__} {one!r}."
+                )
+
+    def _resolve_workers(self, workers: Sequence[HasSession]) -> None:
+        """Map the roles to workers: by their ids, or one for each step, or one for each role as they first appear.
+
+        Raises:
+            NotDeployed: too few or too many.
+        """
+        names = list(dict.fromkeys(self._roles))
+        open_names = [name for name in names if name not in self._workers]
+        if len(workers) not in (len(self._roles), len(names), len(open_names)):
+            raise NotDeployed(
+                f"This protocol is designed for {len(names)} workers, but {len(workers)} were provided."
+            )
+        self._check_workers(workers)
+        by_id = {id_of(worker): worker for worker in workers}
+        known = set(names) & set(by_id)
+        if set(names) == set(by_id):
+            self._workers = {name: by_id[name] for name in names}
+        elif len(workers) == len(names):
+            self._warn_of(known)
+            self._workers = dict(zip(names, workers, strict=True))
+        elif len(workers) == len(self._roles):
+            self._warn_of(known)
+            self._one_each(workers)
+        else:
+            self._workers.update(zip(open_names, workers, strict=True))
+
+    def _warn_of(self, known: set[str]) -> None:
+        if known:
+            warnings.warn(
+                "You are deploying a protocol with workers for which only a subpart have ids that match an id chosen "
+                f"for the protocol ({', '.join(sorted(known))}): they are taken in the order given.",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def _one_each(self, workers: Sequence[HasSession]) -> None:
+        """One worker for each step; a name that gets two becomes two."""
+        roles: list[str] = []
+        found: dict[str, HasSession] = {}
+        for number, (role, worker) in enumerate(zip(self._roles, workers, strict=True)):
+            name = role if found.get(role, worker) is worker else f"{role}.{number + 1}"
+            found[name] = worker
+            roles.append(name)
+        assert self._fixed is not None
+        steps = zip(self._fixed.steps, roles, strict=True)
+        self._fixed = msgspec.structs.replace(
+            self._fixed, steps=tuple(msgspec.structs.replace(step, role=role) for step, role in steps)
+        )
+        self._roles, self._workers = roles, found
+
+    def _place(self, runs: int, reason: str) -> None:
+        """Bring the code to the sites: as plans where they are the caller's own, else as requests."""
+        assert self._fixed is not None
+        if self._is_own:
+            for number, role in enumerate(self._roles):
+                code = _code_of(self._steps[number])
+                if isinstance(code, PointerPlan):
+                    self._pointers[number] = code
+                else:
+                    plan = code if isinstance(code, Plan) else Plan.of(self._fixed.steps[number].code.plan)
+                    self._pointers[number] = plan.send(self._workers[role])
+            return
+        places = {role: _place_at(worker) for role, worker in self._workers.items()}
+        self._deployed = ask_owners(with_runs(self._fixed, runs), places, reason)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether nobody has to be asked: the caller administers every site, and every step is a plan."""
+        assert self._fixed is not None
+        return all(worker.session.role is Role.ADMIN for worker in self._workers.values()) and all(
+            not isinstance(step.code.plan, msgspec.UnsetType) for step in self._fixed.steps
+        )
+
+    @property
+    def deployed(self) -> Deployed:
+        """What was asked of the owners, and how it stands.
+
+        Raises:
+            NotDeployed: nobody has been asked.
+        """
+        if self._deployed is None:
+            raise NotDeployed(
+                "Nobody has been asked: this protocol is not deployed, or all its sites are your own."
+            )
+        return self._deployed
+
+    @property
+    def requests(self) -> ViewList[Request]:
+        """The requests at the sites, one a step; none where nobody had to be asked."""
+        return ViewList("Request List", list(self._deployed.requests) if self._deployed else [])
+
+    def wait_for_approval(self, timeout: float | None = None) -> Protocol:
+        """Wait until every owner has answered; returns the protocol.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+        Raises:
+            NotApproved: one has denied, or has not answered in that time; the text says which.
+        """
+        if self._deployed is not None:
+            self._deployed.wait_for_approval(timeout)
+        return self
+
+    # --- run
+
+    def _assert_is_resolved(self) -> None:
+        """Raise unless every step has its worker.
+
+        Raises:
+            NotDeployed: it is not deployed; a RuntimeError.
+        """
+        if not self.workers_resolved:
+            raise NotDeployed(
+                "Plans have not been allocated to existing workers. Call deploy(*workers) to do so."
+            )
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the steps, each on what the one before returned, or what it was wired to.
+
+        Args:
+            args: what the first steps take, in order: values, or pointers to objects at sites of the caller's own.
+            kwargs: likewise, by name.
+        Returns:
+            A pointer to what the last step returned, at its site; a list where there are several.
+        Raises:
+            NotDeployed: it has no sites yet; a RuntimeError.
+            NotApproved: a site has not agreed.
+            StepFailed: a step did not end well: which, where, and why.
+            TypeError: the values are not what it takes.
+        """
+        self._assert_is_resolved()
+        if not self._is_placed:
+            self.deploy()
+        assert self._fixed is not None
+        arguments = bind_arguments(self._fixed, args, kwargs)
+        if self._deployed is not None:
+            results: list[Any] = list(self._deployed.run(arguments))
+        else:
+            places = [
+                OwnedPlace(self._workers[role].session, self._pointers[number].id_at_location)
+                for number, role in enumerate(self._roles)
+            ]
+            run = OwnedRun(self._fixed, places, arguments)
+            results = [self._pointer(session, view) for session, view in run.run()]
+        return results[0] if len(results) == 1 else results
+
+    __call__ = run
+
+    def _pointer(self, session: Session, view: Any) -> Pointer:
+        """A pointer to a result, which goes when nobody points to it."""
+        worker = next(one for one in self._workers.values() if one.session is session)
+        pointer = Pointer(view.uid, client=worker, view=view)
+        pointer.let_die()
+        return pointer
+
+    def dry_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Try all of it here, on the mocks of what its steps are bound to; nothing is sent, nobody is asked.
+
+        Args:
+            args: as for `run`.
+            kwargs: likewise.
+        Returns:
+            What the last step returns; a list where there are several.
+        Raises:
+            StepFailed: a step did not end well, with its error in full.
+            TypeError: the values are not what it takes.
+        """
+        made = self._fixed or self.design
+        sessions = {role: worker.session for role, worker in self._workers.items()}
+        results = rehearse(made, bind_arguments(made, args, kwargs), self._mocks(), sessions)
+        return results[0] if len(results) == 1 else results
+
+    def _mocks(self) -> dict[UID, Any]:
+        """The assets that steps were given, by UID: each knows its mock."""
+        return {
+            value.action_id: value
+            for one in self._steps
+            if isinstance(one, Step)
+            for value in one.inputs.values()
+            if hasattr(value, "action_id")
+        }
+
+    # --- shared
+
+    def share(self, client: HasSession, *, pointable: bool = True) -> Pointer:
+        """Keep it at a node, to be found by its tags, fetched, and deployed by others.
+
+        Args:
+            client: of the node.
+            pointable: whether everybody there finds it, and then may fetch it; else only who may read it.
+        Returns:
+            A pointer to it.
+        """
+        return keep(
+            client,
+            self._fixed or self.design,
+            tags=sorted(self._tags),
+            description=self._description,
+            pointable=pointable,
+        )
+
+    @classmethod
+    def of(cls, made: words.Protocol) -> Protocol:
+        """A protocol from its steps as data, as another has put it together."""
+        self = cls(name=made.name, tags=made.tags, description=made.description)
+        self._fixed = made
+        self._roles = [step.role for step in made.steps]
+        self._steps = [(step.role, _shown_code(step)) for step in made.steps]
+        return self
+
+    def _card(self) -> Card:
+        rows = [
+            (
+                number + 1,
+                getattr(code, "name", type(code).__name__),
+                role if isinstance(role, str) else id_of(role),
+            )
+            for number, (role, code) in enumerate(self.plans)
+        ]
+        facts: list[tuple[str, object]] = [("Tags", ", ".join(sorted(self._tags)))] if self._tags else []
+        if self._description:
+            facts.append(("Description", self._description))
+        return Card(f"Protocol {self.name}".strip(), facts, [("", Table(("Step", "Code", "Role"), rows))])
+
+
+def _code_of(one: Any) -> Any:
+    return one.code if isinstance(one, Step) else one[1]
+
+
+def _plain(code: Any) -> Any:
+    """A plan itself, where a pointer to one was given."""
+    return code.get() if isinstance(code, PointerPlan) else code
+
+
+def _shown_code(step: words.ProtocolStep) -> Any:
+    plan = step.code.plan
+    return step.code if isinstance(plan, msgspec.UnsetType) else Plan.of(plan)
+
+
+def _place_at(worker: Any) -> Place:
+    """Where an account of the caller's asks; in the caller's own node it answers, too.
+
+    Raises:
+        AuthorizationException: a guest cannot ask for anything.
+    """
+    session: Session = worker.session
+    own = getattr(worker, "asking", None)
+    if isinstance(own, Session):
+        # Who wrote code never approves it: in one's own node, two keys are two people.
+        return Place(own, session)
+    if session.account is None:
+        raise AuthorizationException(
+            f"As a guest you cannot ask for anything at '{session.info.name}'. Log in first."
+        )
+    return Place(session)

@@ -1,0 +1,1 @@
+"""Computations over several sites."""
