@@ -72,11 +72,11 @@ class Place(NamedTuple):
     session: Session
     owner: Session | None = None
 
-    @property
-    def site(self) -> Site:
-        """As the deployment names it."""
-        info = self.session.info
-        return Site(node_uid=info.uid, name=info.name, kind=info.kind, key=bytes.fromhex(info.verify_key))
+
+def site_of(session: Session) -> Site:
+    """A node as a deployment names it."""
+    info = session.info
+    return Site(node_uid=info.uid, name=info.name, kind=info.kind, key=bytes.fromhex(info.verify_key))
 
 
 class Deployed(Shown):
@@ -251,7 +251,9 @@ def ask_owners(protocol: Protocol, places: Mapping[str, Place], reason: str = ""
     Raises:
         StepFailed: a site did not take the request.
     """
-    deployment = Deployment(protocol=protocol, sites={role: places[role].site for role in protocol.roles})
+    deployment = Deployment(
+        protocol=protocol, sites={role: site_of(places[role].session) for role in protocol.roles}
+    )
     requests: list[Request] = []
     for number, step in enumerate(protocol.steps):
         place = places[step.role]

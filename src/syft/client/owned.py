@@ -67,8 +67,8 @@ class OwnedRun:
     arguments: Mapping[str, Any]
     _results: dict[int, _Results] = field(default_factory=dict)
 
-    def run(self) -> list[tuple[Session, ObjectView]]:
-        """Run every step; what the last ones return, in the order of the steps, kept at their sites.
+    def run(self) -> list[tuple[int, ObjectView]]:
+        """Run every step; what the last ones return, with their numbers, kept at their sites.
 
         Raises:
             StepFailed: one did not end well.
@@ -80,11 +80,7 @@ class OwnedRun:
             self._let_go(())
             raise
         self._let_go(last)
-        return [
-            (self._results[number].place.session, view)
-            for number in last
-            for view in self._results[number].objects
-        ]
+        return [(number, view) for number in last for view in self._results[number].objects]
 
     def _let_go(self, last: Sequence[int]) -> None:
         """Nothing of a run stays but its results."""

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from syft.client.deployed import Deployed, Place, ask_owners
-from syft.client.kept import send as keep
+from syft.client.deployed import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun
 from syft.client.owned import Place as OwnedPlace
@@ -19,9 +18,10 @@ from syft.client.present import Card, Shown, Table
 from syft.client.rehearsal import rehearse
 from syft.client.requests import Request
 from syft.client.session import Session
-from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs
+from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs, with_sources
 from syft.errors import AuthorizationException, InvalidInput, NotDeployed
 from syft.model import protocol as words
+from syft.model.messages.objects import ObjectView
 from syft.model.permission import Role
 from syft.model.uid import UID
 
@@ -29,8 +29,8 @@ _RESERVED: Final = frozenset({"runs", "reason", "bind"})
 
 
 def id_of(worker: HasSession) -> str:
-    """What a worker goes by: the name of its node."""
-    return worker.session.info.name
+    """What a worker goes by: its id in this process where it has one, else the name of its node."""
+    return str(getattr(worker, "worker_id", worker.session.info.name))
 
 
 def is_worker(thing: Any) -> bool:
@@ -68,6 +68,7 @@ class Protocol(Shown):
 
     def _put_together(self, plans: list[Any]) -> tuple[list[Any], list[str]]:
         """What was given, and the role of each."""
+        plans = with_sources(plans)
         roles: list[str] = []
         for one in plans:
             if isinstance(one, Step):
@@ -341,14 +342,13 @@ class Protocol(Shown):
                 for number, role in enumerate(self._roles)
             ]
             run = OwnedRun(self._fixed, places, arguments)
-            results = [self._pointer(session, view) for session, view in run.run()]
+            results = [self._pointer(self._workers[self._roles[number]], view) for number, view in run.run()]
         return results[0] if len(results) == 1 else results
 
     __call__ = run
 
-    def _pointer(self, session: Session, view: Any) -> Pointer:
-        """A pointer to a result, which goes when nobody points to it."""
-        worker = next(one for one in self._workers.values() if one.session is session)
+    def _pointer(self, worker: HasSession, view: ObjectView) -> Pointer:
+        """A pointer to a result at a worker, which goes when nobody points to it."""
         pointer = Pointer(view.uid, client=worker, view=view)
         pointer.let_die()
         return pointer
@@ -382,31 +382,41 @@ class Protocol(Shown):
 
     # --- shared
 
-    def share(self, client: HasSession, *, pointable: bool = True) -> Pointer:
-        """Keep it at a node, to be found by its tags, fetched, and deployed by others.
-
-        Args:
-            client: of the node.
-            pointable: whether everybody there finds it, and then may fetch it; else only who may read it.
-        Returns:
-            A pointer to it.
-        """
-        return keep(
-            client,
-            self._fixed or self.design,
-            tags=sorted(self._tags),
-            description=self._description,
-            pointable=pointable,
+    def shared(self) -> words.SharedProtocol:
+        """As it is kept for others: with its sites, where these are all the caller's own."""
+        made = self._fixed or self.design
+        if len(self._pointers) != len(self._roles) or not self.workers_resolved:
+            return words.SharedProtocol(protocol=made)
+        return words.SharedProtocol(
+            protocol=made,
+            sites={role: site_of(worker.session) for role, worker in self._workers.items()},
+            plans=tuple(self._pointers[number].id_at_location for number in range(len(self._roles))),
         )
 
-    @classmethod
-    def of(cls, made: words.Protocol) -> Protocol:
-        """A protocol from its steps as data, as another has put it together."""
-        self = cls(name=made.name, tags=made.tags, description=made.description)
-        self._fixed = made
+    def take_over(self, shared: words.SharedProtocol, workers: Mapping[UID, HasSession]) -> None:
+        """Become what another has put together.
+
+        Args:
+            shared: as it was kept.
+            workers: that are known here, by their nodes: where they are all those it was deployed on, and by their
+                keys, it is deployed on them here, too.
+        """
+        made = shared.protocol
+        self._fixed, self.name = made, made.name
         self._roles = [step.role for step in made.steps]
         self._steps = [(step.role, _shown_code(step)) for step in made.steps]
-        return self
+        here = {role: workers.get(site.node_uid) for role, site in shared.sites.items()}
+        there = {
+            role: worker
+            for role, worker in here.items()
+            if worker is not None and site_of(worker.session).key == shared.sites[role].key
+        }
+        if shared.plans and len(there) == len(shared.sites):
+            self._workers = there
+            self._pointers = {
+                number: PointerPlan(there[role], shared.plans[number])
+                for number, role in enumerate(self._roles)
+            }
 
     def _card(self) -> Card:
         rows = [

@@ -127,6 +127,28 @@ def _count_outputs(submission: CodeSubmission) -> int | None:
     return len(plan.outputs)
 
 
+def with_sources(plans: Iterable[Any]) -> list[Any]:
+    """Before each step those that it takes values from, where they are not there yet; each once, all else as it is."""
+    found: list[Any] = []
+    there: set[int] = set()
+
+    def add(step: Step) -> None:
+        if id(step) in there:
+            return
+        there.add(id(step))
+        for value in step.inputs.values():
+            if isinstance(value, Step | Output):
+                add(value if isinstance(value, Step) else value.step)
+        found.append(step)
+
+    for one in plans:
+        if isinstance(one, Step):
+            add(one)
+        else:
+            found.append(one)
+    return found
+
+
 def design(
     steps: Sequence[Step], *, name: str = "", tags: Iterable[str] = (), description: str = ""
 ) -> words.Protocol:

@@ -163,3 +163,24 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     def site_of(self, number: int) -> Site:
         """Where a step runs."""
         return self.sites[self.protocol.steps[number].role]
+
+
+class SharedProtocol(msgspec.Struct, frozen=True, kw_only=True):
+    """A protocol as it is kept at a node, for others to find and fetch.
+
+    Args:
+        protocol: the steps, with the names of their roles.
+        sites: by role, where it was deployed at sites that were all of one owner's; empty where it was not.
+        plans: the objects that hold its plans there, one a step; empty likewise.
+    """
+
+    protocol: Protocol
+    sites: dict[str, Site] = {}
+    plans: tuple[UID, ...] = ()
+
+    def __post_init__(self) -> None:
+        steps = len(self.protocol.steps)
+        if len(self.plans) not in (0, steps) or (self.plans and set(self.sites) != set(self.protocol.roles)):
+            raise InvalidInput(
+                "A protocol that is kept with its sites has one for each role, and a plan for each step."
+            )
