@@ -75,8 +75,8 @@ class Protocol(AbstractObject, core.Protocol):
         place = self.find_args_location((*args, *kwargs.values()))
         if id_of(place) != id_of(self.location):
             raise NotDeployed(
-                f"This protocol has been sent to {id_of(self.location)}, but you provided local arguments or pointers to "
-                f"{id_of(place)}."
+                f"This protocol has been sent to {id_of(self.location)}, but you provided local arguments or "
+                f"pointers to {id_of(place)}."
             )
         return self.request_remote_run(self.location, args, kwargs)
 
@@ -133,7 +133,7 @@ class Protocol(AbstractObject, core.Protocol):
 
         Args:
             owner: of the pointer.
-            garbage_collect_data: kept for the old signature: a protocol is deleted by whoever owns it, never by a pointer.
+            garbage_collect_data: kept for the old signature: dropping a pointer deletes nothing.
         """
         return PointerProtocol(
             location=self.location or self.owner,
@@ -347,7 +347,7 @@ class PointerProtocol(AbstractObject):
 
 
 def _at(id_at_location: Id) -> UID | int | str:
-    """The id as a worker finds it: a number that a person chose is kept as a UID, one that is shown is a UID's digits."""
+    """The id as a worker finds it: an int or text that a person chose is kept as a UID."""
     return id_at_location if isinstance(id_at_location, UID) else uid_of(id_at_location)
 
 
