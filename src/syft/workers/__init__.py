@@ -8,6 +8,7 @@ from syft.workers.local import local_worker
 from syft.workers.multi import MultiPointerTensor
 from syft.workers.pointers import PointerTensor
 from syft.workers.sending import send
+from syft.workers.values import plain
 from syft.workers.virtual import VirtualWorker
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "get_worker",
     "id_of",
     "local_worker",
+    "plain",
     "point_with",
     "pointer_to",
     "search",

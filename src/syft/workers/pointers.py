@@ -29,7 +29,7 @@ from syft.model.messages.objects import ObjectView
 from syft.model.uid import UID
 from syft.workers import known
 from syft.workers.abstract import id_of
-from syft.workers.values import labelled
+from syft.workers.values import labelled, plain
 
 _DIGITS: Final = 10**11
 _ITEM: Final = (
@@ -219,7 +219,7 @@ class PointerTensor(Pointer):
             if one._place is not None and one._place[0] != self._there().info.uid:
                 raise TensorsNotCollocatedException(_apart(op, self, one))
         try:
-            return type(self).to(super()._operate(op, *inputs, **options))
+            return type(self).to(super()._operate(op, *map(plain, inputs), **options))
         except NotFound as error:
             for one in pointers:
                 with contextlib.suppress(NotFound):

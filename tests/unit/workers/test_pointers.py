@@ -198,6 +198,8 @@ def test_results_are_pointers_of_their_kind(alice: sy.VirtualWorker) -> None:
     pointer = sy.lib.numpy.array([1, 2]).send(alice)
     result = (2 * pointer + np.array([1, 1]))[0]
     assert type(result) is PointerTensor
+    assert (pointer + sy.lib.numpy.array([1, 1])).get().tolist() == [2, 3]
+    assert (pointer * Int(2)).get().tolist() == [2, 4]
     assert result.get() == 3
     assert type(alice.numpy.zeros(2)) is PointerTensor
     assert list(alice.remote.numpy.arange(2).get()) == [0, 1]
