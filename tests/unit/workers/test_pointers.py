@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pandas as pd
 import pytest
 
 import syft as sy
+from support.people import ROOT
+from support.sites import opened
 from syft.errors import InvalidInput, InvalidState, LocalError, StorageError
 from syft.exceptions import (
     GetNotPermittedError,
@@ -21,6 +25,8 @@ from syft.generic.pointers.multi_pointer import MultiPointerTensor
 from syft.generic.pointers.object_pointer import ObjectPointer
 from syft.generic.pointers.pointer_tensor import PointerTensor
 from syft.lib.python import Dict, Float, Int, List, String
+from syft.node.node import utc_now
+from syft.transport.memory import MemoryRoute
 from syft.workers import search
 from syft.workers.pointers import digits
 
@@ -287,3 +293,19 @@ def test_who_may_not_send_is_told_so(alice: sy.VirtualWorker) -> None:
     with pytest.raises(SendNotPermittedError):
         Int(1).send(alice.node.get_client())
     assert len(alice) == 0
+
+
+def test_a_pointer_in_this_process_outlives_a_weekend(tmp_path: Path) -> None:
+    now = [utc_now()]
+    worker = sy.VirtualWorker(id="weekend")
+    worker.node._clock = lambda: now[0]
+    with opened(tmp_path, start=False, clock=lambda: now[0]) as node:
+        site = sy.Client.guest(MemoryRoute(node)).login(*ROOT)
+        here = [sy.send(5, worker), sy.send(5, worker) + 1]
+        there = [sy.send(5, site, garbage_collect_data=True), sy.send(5, site, garbage_collect_data=True) + 1]
+        now[0] += timedelta(days=3)
+        assert [pointer.get() for pointer in here] == [5, 6]
+        for pointer in there:  # whose holder may have fallen silent: it is leased for an hour
+            with pytest.raises(ObjectNotFoundError):
+                pointer.get()
+    worker.close()
