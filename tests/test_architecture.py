@@ -43,13 +43,14 @@ LAYERS = {
     "orchestra": 10,
     "console": 10,
     "cli": 11,
+    "exceptions": 12,
     "service": 12,
     "util": 12,
     "core": 13,
-    "generic": 14,
-    "lib": 14,
     "workers": 14,
-    "messaging": 15,
+    "generic": 15,
+    "lib": 15,
+    "messaging": 16,
 }
 
 # Where a rule does not hold, by module (a package stands for all that is in it).

@@ -69,8 +69,16 @@ if TYPE_CHECKING:
     from syft.core.node.vm import VirtualMachineClient as VirtualMachineClient
     from syft.errors import AuthorizationException as AuthorizationException
     from syft.errors import SyftException as SyftException
+    from syft.lib.torch_hook import TorchHook as TorchHook
+    from syft.lib.torch_hook import hook as hook
     from syft.model.uid import UID as UID
     from syft.version import VERSION as __version__  # noqa: F401, N811
+    from syft.workers.base import BaseWorker as BaseWorker
+    from syft.workers.local import local_worker as local_worker
+    from syft.workers.multi import MultiPointerTensor as MultiPointerTensor
+    from syft.workers.pointers import PointerTensor as PointerTensor
+    from syft.workers.sending import send as send
+    from syft.workers.virtual import VirtualWorker as VirtualWorker
 
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
@@ -134,6 +142,14 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "AuthorizationException": ("syft.errors", "AuthorizationException"),
     "SyftException": ("syft.errors", "SyftException"),
     "UID": ("syft.model.uid", "UID"),
+    "TorchHook": ("syft.lib.torch_hook", "TorchHook"),
+    "hook": ("syft.lib.torch_hook", "hook"),
+    "BaseWorker": ("syft.workers.base", "BaseWorker"),
+    "local_worker": ("syft.workers.local", "local_worker"),
+    "MultiPointerTensor": ("syft.workers.multi", "MultiPointerTensor"),
+    "PointerTensor": ("syft.workers.pointers", "PointerTensor"),
+    "send": ("syft.workers.sending", "send"),
+    "VirtualWorker": ("syft.workers.virtual", "VirtualWorker"),
 }
 
 __all__ = tuple(sorted(_NAMES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from syft.lib.sendable import give_to
+from syft.lib.sendable import give_labels_to, give_to
 
 _KINDS = (("pandas", "DataFrame"), ("pandas", "Series"), ("torch", "Tensor"))
 
@@ -19,3 +19,5 @@ def hook() -> None:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None:
             give_to(kind)
+            if module == "torch":
+                give_labels_to(kind)

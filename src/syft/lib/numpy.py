@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from syft.lib.sendable import Sendable
+from syft.workers.values import carry
 
 
 class ndarray(Sendable, np.ndarray[Any, Any]):  # noqa: N801 - as numpy calls it
@@ -21,3 +22,6 @@ def array(values: Any, **options: Any) -> ndarray:
     """An array that can be sent; see `numpy.array`."""
     made: ndarray = np.array(values, **options).view(ndarray)
     return made
+
+
+carry(np.ndarray, lambda values: values.view(ndarray))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syft.lib.sendable import Sendable
+from syft.workers.values import carry
 
 
 class Int(Sendable, int):
@@ -69,3 +70,16 @@ class Set(Sendable, set[Any]):
     def plain(self) -> set[Any]:
         """As it travels."""
         return set(self)
+
+
+for _kind, _carrier in (
+    (int, Int),
+    (float, Float),
+    (complex, Complex),
+    (str, String),
+    (list, List),
+    (tuple, Tuple),
+    (dict, Dict),
+    (set, Set),
+):
+    carry(_kind, _carrier)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -55,6 +55,7 @@ class Site:
         info: what the node says of itself, as of now.
         environment: the digest of what code runs in.
         limits: what a job may use where its worker pool says nothing: every figure.
+        lease: for how long what was made in passing is kept after its last use.
     """
 
     store: Store
@@ -74,6 +75,7 @@ class Site:
     settings_changed: Callable[[NodeSettings], None]
     environment: Callable[[], str]
     limits: JobLimits
+    lease: timedelta
 
 
 class AboutNode(Protocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from syft.config import Settings
 from syft.model.identity import Identity
@@ -12,6 +14,10 @@ from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import remove_temporary, temporary_directory
 from syft.store.sql import open_store
+
+# Every pointer to what is here is in this process, and ends with it: none is merely silent, as over a line. A notebook
+# that rests over a weekend finds its values again.
+_LEASE: Final = timedelta(days=365)
 
 
 class InProcessNode(Node):
@@ -47,4 +53,5 @@ class InProcessNode(Node):
             root_key=identity.verify_key,
             # People have keys here and no passwords: what they bring or ask for is a key's own.
             node_settings=NodeSettings(key_accounts=True),
+            lease=_LEASE,
         )

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -35,6 +35,7 @@ from syft.model.event import Event
 from syft.model.identity import Identity
 from syft.model.message import refusal
 from syft.model.messages.nodes import Taken
+from syft.model.object import LEASE
 from syft.model.peer import Peer, wider_part
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
@@ -117,6 +118,7 @@ class Node:
         side_type: "high" where there is private data.
         root_key: a key that speaks for the root account, which then has no password; None where people log in.
         node_settings: how a new node is set, until its administrator changes that.
+        lease: for how long what was made in passing is kept after its last use.
         clock: the time, in UTC, by which leases, sessions and requests end. (How fresh an envelope is goes by the
             machine's.)
     """
@@ -133,9 +135,11 @@ class Node:
         root_key: bytes | None = None,
         clock: Callable[[], datetime] = utc_now,
         node_settings: NodeSettings | None = None,
+        lease: timedelta = LEASE,
     ) -> None:
         freeze()
         self._clock = clock
+        self._lease = lease
         self._open_parts = parts
         self._identity = identity
         self._operator = settings
@@ -249,6 +253,7 @@ class Node:
             settings_changed=self._settings_changed,
             environment=environment_digest,
             limits=limits,
+            lease=self._lease,
         )
 
     @property

@@ -10,7 +10,7 @@ from syft.access.checks import can_find, can_read_value, can_see_access, check_c
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound, QuotaExceeded
 from syft.model.message import Message
 from syft.model.messages.requests import RequestObject, RequestReply, RequestView
-from syft.model.object import LEASE, REQUESTED_LEASE, Face, ObjectRecord
+from syft.model.object import REQUESTED_LEASE, Face, ObjectRecord
 from syft.model.permission import Capability, Grant
 from syft.model.request import HandlerAction, Request, RequestHandler, RequestState
 from syft.model.uid import UID
@@ -235,7 +235,9 @@ def close(ctx: Context, tx: Transaction, request: Request) -> None:
             tx.remove(Grant, grant.uid)
     record = tx.find(ObjectRecord, uid=request.object_uid)
     if record is not None and record.lease_until is not None:
-        tx.replace(msgspec.structs.replace(record, lease_until=min(record.lease_until, ctx.now + LEASE)))
+        tx.replace(
+            msgspec.structs.replace(record, lease_until=min(record.lease_until, ctx.now + ctx.site.lease))
+        )
 
 
 def access_view(ctx: Context, reader: Reader, request: Request) -> RequestView:

@@ -21,7 +21,7 @@ from syft.model.messages.objects import (
     PutObject,
     ReplaceObject,
 )
-from syft.model.object import LEASE, Face, ObjectKind, ObjectRecord, RetiredUid, check_tags
+from syft.model.object import Face, ObjectKind, ObjectRecord, RetiredUid, check_tags
 from syft.model.permission import Capability, Grant
 from syft.model.request import RequestState
 from syft.model.uid import UID
@@ -205,7 +205,7 @@ def put_object(ctx: Context, message: PutObject) -> Message:
             description=message.description,
             findable=message.findable,
             made_by=ctx.user_uid,
-            lease_until=ctx.now + LEASE if message.leased else None,
+            lease_until=ctx.now + ctx.site.lease if message.leased else None,
         )
         with ctx.site.store.writing(ctx.event("object.created", record.uid)) as tx:
             add_object(ctx, tx, record)

@@ -15,7 +15,7 @@ from syft.access.checks import can_drop, can_read_value
 from syft.errors import InvalidInput, NotFound
 from syft.model.message import Done, Message
 from syft.model.messages.objects import MAX_LEASES, DropLeases, RenewLeases
-from syft.model.object import LEASE, Face, ObjectRecord
+from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
@@ -28,7 +28,6 @@ from syft.store.base import OneOf, Reader
 # A lease this fresh is not renewed again; by a look at the value only when half of it is over: not every look
 # is a write.
 _FRESH: Final = timedelta(minutes=1)
-_WORN: Final = LEASE / 2
 
 
 def _some(uids: tuple[UID, ...]) -> tuple[UID, ...]:
@@ -51,7 +50,7 @@ def renew_leases(ctx: Context, message: RenewLeases) -> Message:
             return Done()
     with ctx.site.store.writing(ctx.event("objects.renewed")) as tx:
         for record in due(tx):
-            tx.replace(msgspec.structs.replace(record, lease_until=ctx.now + LEASE))
+            tx.replace(msgspec.structs.replace(record, lease_until=ctx.now + ctx.site.lease))
     return Done()
 
 
@@ -59,7 +58,7 @@ def _may_renew(ctx: Context, reader: Reader, record: ObjectRecord, used: timedel
     """Whether it is leased, `used` of the lease is over, and the caller may prolong it."""
     if record.lease_until is None or record.has_expired(ctx.now):
         return False
-    if record.lease_until - ctx.now > LEASE - used:
+    if record.lease_until - ctx.now > ctx.site.lease - used:
         return False
     granted = has_grant(reader, record, ctx.caller.uid)
     return can_drop(ctx.caller, record) or can_read_value(ctx.caller, record, Face.PRIVATE, granted)
@@ -98,14 +97,14 @@ def drop_leases(ctx: Context, message: DropLeases) -> Message:
 
 def is_worn(ctx: Context, reader: Reader, record: ObjectRecord) -> bool:
     """Whether a look at the object, by the caller, is worth renewing its lease for."""
-    return _may_renew(ctx, reader, record, _WORN)
+    return _may_renew(ctx, reader, record, ctx.site.lease / 2)
 
 
 def renew(ctx: Context, uid: UID) -> None:
     """Keep an object that the caller has just used for another while."""
     with contextlib.suppress(NotFound), ctx.site.store.writing(ctx.event("object.renewed", uid)) as tx:
         record = tx.get(ObjectRecord, uid)
-        if not _may_renew(ctx, tx, record, _WORN):
+        if not _may_renew(ctx, tx, record, ctx.site.lease / 2):
             # Another look was first, or it has gone: nothing to write.
             raise NotFound
-        tx.replace(msgspec.structs.replace(record, lease_until=ctx.now + LEASE))
+        tx.replace(msgspec.structs.replace(record, lease_until=ctx.now + ctx.site.lease))

@@ -18,7 +18,6 @@ from syft.jobs.sink import ResultSink
 from syft.model.message import Message
 from syft.model.messages.objects import ObjectReply, Operate
 from syft.model.object import (
-    LEASE,
     MAX_TAGS,
     Face,
     FailedOperations,
@@ -243,7 +242,7 @@ def _record(
         created_at=ctx.now,
         tags=_tags(row, records),
         made_by=ctx.user_uid,
-        lease_until=ctx.now + LEASE,
+        lease_until=ctx.now + ctx.site.lease,
         op=row.name,
         inputs=tuple(inputs),
         sources=sources,
@@ -292,4 +291,4 @@ def _keep(ctx: Context, tx: Transaction, record: ObjectRecord, inputs: Mapping[U
         )
     for one in inputs.values():
         if is_worn(ctx, tx, one):
-            tx.replace(msgspec.structs.replace(one, lease_until=ctx.now + LEASE))
+            tx.replace(msgspec.structs.replace(one, lease_until=ctx.now + ctx.site.lease))
