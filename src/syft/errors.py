@@ -14,6 +14,7 @@
     |   |   |-- NotApproved        the request has not been approved (yet, or any more)
     |   |   |-- Denied             the request was denied; carries the owner's reason
     |   |   |-- NotDeployed        a protocol has no sites yet, or has them already
+    |   |   |-- PlanNotReady       a plan is not built yet, or is not where it is to run
     |   |   |-- PolicyExhausted    the output policy lets nothing more out
     |   |   `-- QuotaExceeded      you keep as much on the node as it allows
     |   `-- MissingExtra           an optional package is needed; says which
@@ -143,6 +144,12 @@ class NotDeployed(InvalidState, RuntimeError):
     """A protocol has no sites yet, or has them already; a RuntimeError, as PySyft 0.2 raised."""
 
     code = "not_deployed"
+
+
+class PlanNotReady(InvalidState, RuntimeError):
+    """A plan is not built yet, or is not where it is to run; a RuntimeError, as PySyft 0.2 raised."""
+
+    code = "plan_not_ready"
 
 
 class PolicyExhausted(InvalidState):

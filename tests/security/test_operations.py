@@ -22,7 +22,7 @@ from syft.model.permission import Grant
 from syft.model.request import HandlerAction, RequestState
 from syft.model.step import Items, Of, Slice, Step
 from syft.model.uid import UID
-from syft.node.services.operations import MAX_FAILURES
+from syft.node.services.computing import MAX_FAILURES
 from syft.ops.table import OPERATIONS
 from syft.wire.codec import encode
 

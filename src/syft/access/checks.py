@@ -7,6 +7,7 @@ A capability says that a role may do such things at all; these rules say to whic
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from syft.access.caller import Caller
 from syft.errors import AuthorizationException, InvalidInput, NotFound
@@ -17,6 +18,9 @@ from syft.model.permission import Capability, Role
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.model.user import User
+
+# What is put where others find it so that they may run it: nobody is to run what they cannot read.
+_TO_BE_READ: Final = frozenset({ObjectKind.PLAN, ObjectKind.PROTOCOL})
 
 
 def check_capability(caller: Caller, capability: Capability, asked: str) -> None:
@@ -44,11 +48,11 @@ def can_read_value(caller: Caller, record: ObjectRecord, face: Face, granted: bo
     Args:
         caller: who asks.
         record: whose value.
-        face: which value. Mocks of what everybody finds are there to be seen; private values are their
-            owner's, the administrator's, and whose grant there is.
+        face: which value. Mocks of what everybody finds are there to be seen, and so are plans and protocols; private
+            values are their owner's, the administrator's, and whose grant there is.
         granted: whether a grant names caller, object and its value.
     """
-    if face is Face.MOCK:
+    if face is Face.MOCK or record.kind in _TO_BE_READ:
         return can_find(caller, record, granted)
     if caller.user is None:
         return False

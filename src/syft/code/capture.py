@@ -21,6 +21,7 @@ import msgspec
 from blake3 import blake3
 
 from syft.code.parsing import parse
+from syft.code.planned import check_planned, findings_of
 from syft.code.review import Finding, Kind, review_source
 from syft.code.scopes import Names, Use, every_argument, read_names
 from syft.errors import InvalidCode
@@ -146,6 +147,8 @@ def review(submission: CodeSubmission) -> tuple[str, ...]:
     Raises:
         InvalidCode: `check_submission` would refuse it.
     """
+    if not isinstance(submission.plan, msgspec.UnsetType):
+        return findings_of(submission.plan)
     found: dict[str, list[int]] = {}
     for finding in analyse(submission.source):
         found.setdefault(finding.text, []).append(finding.line)
@@ -187,6 +190,11 @@ def check_submission(submission: CodeSubmission) -> None:
         InvalidCode: it does not; names every outside name with its line.
     """
     check_name(submission.name)
+    if not isinstance(submission.plan, msgspec.UnsetType):
+        _check_parameter_names(submission)
+        check_planned(submission, submission.plan)
+        _check_policy_names(submission)
+        return
     node = _only_function(submission.source)
     if node.name != submission.name:
         raise InvalidCode(f"The source defines '{node.name}' and not '{submission.name}'.")
@@ -215,6 +223,16 @@ def check_submission(submission: CodeSubmission) -> None:
 def digest(submission: CodeSubmission) -> str:
     """BLAKE3 over every field of a submission, 64 hex digits: the same however its dicts were put together."""
     return blake3(_DIGEST_CONTEXT + _canonical.encode(submission)).hexdigest()
+
+
+def _check_parameter_names(submission: CodeSubmission) -> None:
+    """Raise where a parameter has a name that a call has a meaning for."""
+    for parameter in submission.parameters:
+        if parameter.name in (*RESERVED_PARAMETERS, DATASITE):
+            raise InvalidCode(
+                f"The '{parameter.name}' parameter is not allowed for the plan '{submission.name}', since it means "
+                "something in every call. Choose another name."
+            )
 
 
 def _check_policy_names(submission: CodeSubmission) -> None:

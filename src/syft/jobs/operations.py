@@ -1,10 +1,12 @@
-"""This module computes one operation: small numbers here and now, everything else as a run in the sandbox."""
+"""This module computes operations and plans: small numbers here and now, everything else as a run in the sandbox."""
 
 from __future__ import annotations
 
+import mmap
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, BinaryIO, Final, cast
 
@@ -20,22 +22,27 @@ from syft.errors import (
     MissingExtra,
     TooLarge,
 )
+from syft.jobs.execution import PLAN_SOURCE, plan_inputs, plan_profile
 from syft.jobs.sink import ResultSink
 from syft.model.limits import MIB, JobLimits
+from syft.model.object import INLINE_BYTES as ROW_BYTES
 from syft.model.object import ValueRef
+from syft.model.plan import Plan
 from syft.model.step import Of, Step, plain_value
 from syft.model.uid import UID
 from syft.ops.apply import apply
 from syft.ops.arrays import MAX_MADE, count_made
 from syft.ops.operation import Growth, Operation
+from syft.ops.plans import run_plan
 from syft.ops.predict import INLINE_BYTES, is_small
-from syft.ops.table import check_step
+from syft.ops.table import check_step, operation
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import limits_of
 from syft.sandbox.profiles import BASE, TORCH
 from syft.store.blobs import Blobs
 from syft.wire import codec
 from syft.wire.peek import is_numeric
+from syft.wire.several import apart
 
 # Whoever asked waits for the answer: what takes longer is a function, to be run as a job.
 WALL_S: Final = 20.0
@@ -52,6 +59,14 @@ def operate(step, **inputs):
     from syft.ops.apply import run
     return run(step, inputs)
 """
+# A plan is computed in the node itself for so long and up to so much; then it begins anew in the sandbox.
+_INLINE_S: Final = 0.05
+_INLINE_STEPS: Final = 1_000
+_INLINE_MADE_BYTES: Final = 16 * MIB
+
+
+# What was computed, and where it has come in; the record that refers to it keeps the sink.
+Result = tuple[ValueRef, ResultSink]
 
 
 class Operations:
@@ -78,9 +93,7 @@ class Operations:
         self._line = threading.BoundedSemaphore(at_once + _LINE)
         self._slots = threading.BoundedSemaphore(at_once)
 
-    def compute(
-        self, step: Step, values: Mapping[UID, ValueRef], landing: ExitStack
-    ) -> tuple[ValueRef, ResultSink]:
+    def compute(self, step: Step, values: Mapping[UID, ValueRef], landing: ExitStack) -> Result:
         """What a step comes to.
 
         Args:
@@ -106,6 +119,102 @@ class Operations:
         outcome = self._run(step, values, sink)
         check_finished(row.name, outcome)
         return sink.value(outcome.result_type or "", outcome.result_shape or None), sink
+
+    def compute_plan(
+        self,
+        plan: Plan,
+        values: Sequence[ValueRef],
+        landing: ExitStack,
+        *,
+        inline_bytes: int = ROW_BYTES,
+    ) -> tuple[Result, ...]:
+        """What a plan comes to, all of it in one place: here, or in one run.
+
+        Args:
+            plan: checked (`code.planned.check_plan`).
+            values: its inputs, in order.
+            landing: the block in which records that refer to the results are written; `keep` the sinks then.
+            inline_bytes: up to which a result stays in memory.
+        Raises:
+            CodeFailed: numpy, pandas or torch refused. Its public text names the plan and the class of the error, not
+                the step: with a thousand steps that would tell ten bits of a value. The private one says it all.
+            LimitExceeded: too large, or it took too long.
+            InvalidState: too many wait for the sandbox.
+            NotFound: a value is gone.
+            InvalidInput: a value whose bytes are none.
+        """
+        for step in plan.steps:
+            _check_made(operation(step.op), step)
+        small = self._small_places(plan, values)
+        results = None if small is None else _computed_plan(plan, *small)
+        if results is not None:
+            return tuple(self._landed(codec.encode(one), landing, inline_bytes) for one in results)
+        return self._run_plan(plan, values, landing, inline_bytes)
+
+    def _small_places(self, plan: Plan, values: Sequence[ValueRef]) -> tuple[list[Any], list[Any]] | None:
+        """The inputs and what the plan brings along, where they are few numbers; None where anything is not."""
+        if sum(one.size for one in values) + sum(map(len, plan.state)) > INLINE_BYTES:
+            return None
+        inputs = self._numbers([self._bytes_of(one) for one in values])
+        state = self._numbers(plan.state) if inputs is not None else None
+        return (inputs, state) if inputs is not None and state is not None else None
+
+    @staticmethod
+    def _numbers(encoded: Sequence[bytes]) -> list[Any] | None:
+        try:
+            if not all(is_numeric(data) for data in encoded):
+                return None
+            return [codec.decode(data, zero_copy=True) for data in encoded]
+        except (DecodeError, TooLarge):
+            raise InvalidInput("One of the inputs is damaged: its bytes are no value.") from None
+
+    def _landed(self, encoded: codec.Encoded, landing: ExitStack, inline_bytes: int) -> Result:
+        sink = landing.enter_context(ResultSink(self._blobs, inline_bytes))
+        sink.write(encoded.to_bytes())
+        return sink.value(encoded.type_name, encoded.shape), sink
+
+    def _run_plan(
+        self, plan: Plan, values: Sequence[ValueRef], landing: ExitStack, inline_bytes: int
+    ) -> tuple[Result, ...]:
+        inputs = {f"input_{number}": self._input(one) for number, one in enumerate(values)}
+        execution = Execution(
+            uid=UID().hex,
+            source=PLAN_SOURCE,
+            entry="compute",
+            inputs=inputs | plan_inputs(plan, apart=not plan.single),
+            limits=self._limits,
+            profile=plan_profile(plan, [one.type_name for one in values]),
+        )
+        sink = landing.enter_context(ResultSink(self._blobs, inline_bytes))
+        with self._slot():
+            outcome = self._runner.run(execution, result=cast(BinaryIO, sink))
+        check_finished(plan.name, outcome)
+        whole = sink.value(outcome.result_type or "", outcome.result_shape or None)
+        if plan.single:
+            return ((whole, sink),)
+        return self._taken_apart(whole, len(plan.outputs), landing, inline_bytes)
+
+    def _taken_apart(
+        self, whole: ValueRef, count: int, landing: ExitStack, inline_bytes: int
+    ) -> tuple[Result, ...]:
+        """The results that a run has put together, each by itself; none of them is decoded."""
+        with ExitStack() as reading:
+            data: memoryview | mmap.mmap
+            if whole.inline is not None:
+                data = memoryview(whole.inline)
+            else:
+                file = reading.enter_context(self._blobs.path(whole.digest).open("rb"))
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            found = []
+            try:
+                pieces = apart(data, count)
+            except DecodeError:
+                raise InternalError("The results of a plan came back damaged. Try again.") from None
+            for said, piece in pieces:
+                sink = landing.enter_context(ResultSink(self._blobs, inline_bytes))
+                sink.write(piece)
+                found.append((sink.value(said.type_name, said.shape), sink))
+            return tuple(found)
 
     def _small_inputs(self, step: Step, values: Mapping[UID, ValueRef]) -> list[Any] | None:
         """The inputs, where they are few numbers; None where anything is not."""
@@ -169,6 +278,60 @@ class Operations:
                 self._slots.release()
         finally:
             self._line.release()
+
+
+class _TooMuch(Exception):
+    """A plan is not sure to be quick and small."""
+
+
+class _Inline:
+    """Looks on while a plan is computed in the node, and stops it when it is no longer sure to be quick and small."""
+
+    def __init__(self) -> None:
+        self.op = ""
+        self._until = time.monotonic() + _INLINE_S
+        self._steps = 0
+        self._made = 0
+
+    def before(self, row: Operation, inputs: Sequence[Any]) -> None:
+        """Each step on its own is small, and all of them together are."""
+        self.op = row.name
+        self._steps += 1
+        if (
+            self._steps > _INLINE_STEPS
+            or self._made > _INLINE_MADE_BYTES
+            or time.monotonic() > self._until
+            or not is_small(row, inputs)
+        ):
+            raise _TooMuch
+
+    def after(self, result: Any) -> None:
+        """Counts what is made, as if nothing of it were let go."""
+        self._made += int(getattr(result, "nbytes", 64))
+
+
+def _computed_plan(plan: Plan, inputs: list[Any], state: list[Any]) -> tuple[Any, ...] | None:
+    """`run_plan`, in this process; None where it is too much for that.
+
+    Raises:
+        CodeFailed: it raised.
+        LimitExceeded: it would need too much.
+    """
+    watch = _Inline()
+    try:
+        with _quiet():
+            return run_plan(plan, inputs, state, watch=watch)
+    except _TooMuch:
+        return None
+    except MemoryError:
+        raise LimitExceeded(f"'{plan.name}' was not done: a result would be too large.") from None
+    except ImportError:
+        raise MissingExtra("This node has no numpy: pip install 'datasite[data]' there.") from None
+    except _RAISED as error:
+        name, notes = type(error).__name__, " ".join(getattr(error, "__notes__", ()))
+        raise CodeFailed(
+            _failed(plan.name, name), f"'{plan.name}' failed: {name}: {error} ({notes})"
+        ) from None
 
 
 def _computed(row: Operation, step: Step, inputs: list[Any]) -> Any:

@@ -30,11 +30,13 @@ class ResultSink(io.RawIOBase):
     """A file to write a result into. Leaving the `with` block without `keep` leaves nothing behind.
 
     Args:
-        blobs: where it goes when it is more than `INLINE_BYTES`.
+        blobs: where it goes when it is more than that.
+        inline_bytes: up to which it stays in memory.
     """
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, inline_bytes: int = INLINE_BYTES) -> None:
         super().__init__()
+        self._inline_bytes = inline_bytes
         self._blobs = blobs
         self._held = bytearray()
         self._context: Any = None
@@ -47,7 +49,7 @@ class ResultSink(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         """Take some bytes."""
-        if self._writer is None and len(self._held) + len(data) <= INLINE_BYTES:
+        if self._writer is None and len(self._held) + len(data) <= self._inline_bytes:
             self._held += data
             return len(data)
         if self._writer is None:

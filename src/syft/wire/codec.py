@@ -16,7 +16,14 @@ from typing import NoReturn
 import msgspec
 
 from syft.errors import DecodeError, MissingExtra, SyftException, TooLarge, UnsupportedType
-from syft.wire import types_data, types_extra, types_pandas, types_std, types_torch  # noqa: F401  they fill the table
+from syft.wire import (  # noqa: F401  they fill the table
+    types_data,
+    types_extra,
+    types_pandas,
+    types_plans,
+    types_std,
+    types_torch,
+)
 from syft.wire.hints import hint_for
 from syft.wire.layout import INLINE_LIMIT_BYTES, Encoded, lay_out, take_apart
 from syft.wire.tags import Tag, display_name, find_by_tag, find_by_type, freeze, register

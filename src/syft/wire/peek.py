@@ -5,13 +5,20 @@ A node asks this of values that callers bring along: it holds them to the approv
 
 from __future__ import annotations
 
+import math
 import mmap
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import msgspec
 
 from syft.errors import DecodeError
 from syft.wire.layout import take_apart
 from syft.wire.tags import Tag
 
+# Our own kinds of value, as `type_of` and display call them.
+PLAN: Final = "syft.Plan"
+PROTOCOL: Final = "syft.Protocol"
 _TAGGED: Final = {
     Tag.BYTES: "bytes",
     Tag.TEXT: "str",
@@ -22,13 +29,37 @@ _TAGGED: Final = {
     Tag.SET: "set",
     Tag.FROZENSET: "frozenset",
     Tag.DICT: "dict",
+    Tag.PLAN: PLAN,
+    Tag.PROTOCOL: PROTOCOL,
 }
+_SHAPED: Final = frozenset({Tag.ARRAY, Tag.TENSOR})
+_NAMED: Final = {
+    Tag.ARRAY: "numpy.ndarray",
+    Tag.TENSOR: "torch.Tensor",
+    Tag.SCALAR: "a numpy number",
+    Tag.FRAME: "pandas.DataFrame",
+    Tag.SERIES: "pandas.Series",
+}
+_MAX_LITERAL: Final = 200
+_MAX_WORD: Final = 40
+_MAX_SIDES: Final = 64
+
+
+@dataclass(frozen=True)
+class _Extension:
+    """A tag and the msgpack of its parts."""
+
+    tag: int
+    payload: memoryview
+
+
+_decoder: Final = msgspec.msgpack.Decoder(ext_hook=_Extension)
 # The first byte of a msgpack extension: how many bytes of length stand before its tag.
 _EXTENSIONS: Final = {0xC7: 1, 0xC8: 2, 0xC9: 4, 0xD4: 0, 0xD5: 0, 0xD6: 0, 0xD7: 0, 0xD8: 0}
 
 
 def type_of(data: bytes | memoryview | mmap.mmap) -> str:
-    """The name of the value's type: "str", "int", ...; "another type" for what is not built in.
+    """The name of the value's type: "str", "int", "syft.Plan", ...; "another type" for what is not built in or ours.
 
     Args:
         data: an encoded value, all of it; only its beginning is looked at.
@@ -69,6 +100,51 @@ def is_numeric(data: bytes | memoryview | mmap.mmap) -> bool:
             if buffer is not None:
                 buffer.release()
     return found
+
+
+class Described(NamedTuple):
+    """An encoded value, as text for people.
+
+    Args:
+        literal: the value itself as Python writes it, in ASCII, where it is a short plain one; else empty.
+        about: its type, and for an array what it is of and its shape.
+    """
+
+    literal: str
+    about: str
+
+
+def describe(data: bytes) -> Described:
+    """What a value is, read from its header; the value is not made, and no library is loaded for it.
+
+    Raises:
+        DecodeError: these bytes are no value.
+    """
+    view = memoryview(data)
+    header, _ = take_apart(view)
+    try:
+        node = _decoder.decode(header)
+        if type(node) in (type(None), bool, int, float, str):
+            plain = type(node) is float and not math.isfinite(node)
+            literal = f'float("{node}")' if plain else ascii(node)
+            return Described(literal if len(literal) <= _MAX_LITERAL else "", type_of(data))
+        if isinstance(node, _Extension):
+            return Described("", _about(node, type_of(data)))
+    except (msgspec.MsgspecError, ValueError, TypeError, IndexError, RecursionError) as error:
+        raise DecodeError("these bytes are not a value", type(error).__name__) from None
+    return Described("", type_of(data))
+
+
+def _about(node: _Extension, name: str) -> str:
+    if node.tag in _NAMED:
+        parts = _decoder.decode(node.payload)
+        # Both are chosen by whoever made the value: a word and numbers, and no more of them than people read.
+        kind = ascii(parts[0])[1:-1][:_MAX_WORD] if type(parts[0]) is str else ""
+        shape = tuple(int(side) for side in parts[1][:_MAX_SIDES]) if node.tag in _SHAPED else ()
+        return " ".join(
+            [_NAMED[Tag(node.tag)], kind, str(shape)] if node.tag in _SHAPED else [_NAMED[Tag(node.tag)]]
+        )
+    return name
 
 
 def _type_at(header: memoryview, buffers: list[memoryview]) -> str:

@@ -1,6 +1,6 @@
 """This module holds the closed table of what can travel: for each type a tag, how to take it apart and make it again.
 
-`types_std`, `types_data`, `types_pandas` and `types_extra` fill the table when they are imported; `freeze()`
+The `types_*` modules fill the table when they are imported; `freeze()`
 closes it when the first node or client starts. Nothing is ever looked up by a name that came off the wire: a
 tag is a number in this table or it is refused.
 """
@@ -74,7 +74,9 @@ class Tag(IntEnum):
     OBJECT_ID = 75  # 12 bytes
     TENSOR = 76  # dtype, shape, whether it asks for gradients, buffer in C order (types_torch)
     # 96 to 127 are for our own types.
-    UID = 96
+    UID = 96  # 16 bytes
+    PLAN = 97  # a `model.plan.Plan`, as records are written
+    PROTOCOL = 98  # a `model.protocol.Protocol`, likewise
 
 
 LARGEST_TAG = 127  # msgpack's extension types are a signed byte, and the negative ones are msgpack's own

@@ -8,7 +8,17 @@ from typing import Final
 import msgspec
 
 from syft.access.checks import can_change, can_find, can_read_value
-from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound, QuotaExceeded
+from syft.code.planned import check_plan
+from syft.errors import (
+    AlreadyExists,
+    DecodeError,
+    InvalidInput,
+    InvalidState,
+    NotFound,
+    QuotaExceeded,
+    TooLarge,
+)
+from syft.jobs.sink import type_of_value
 from syft.model.message import Done, Message
 from syft.model.messages.objects import (
     DeleteObject,
@@ -21,8 +31,10 @@ from syft.model.messages.objects import (
     PutObject,
     ReplaceObject,
 )
-from syft.model.object import Face, ObjectKind, ObjectRecord, RetiredUid, check_tags
+from syft.model.object import Face, ObjectKind, ObjectRecord, RetiredUid, ValueRef, check_tags
 from syft.model.permission import Capability, Grant
+from syft.model.plan import Plan
+from syft.model.protocol import Protocol
 from syft.model.request import RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
@@ -39,7 +51,12 @@ from syft.node.services.grants import has_grant
 from syft.node.services.objects import take_value
 from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 from syft.store.tables import OBJECT_UID_TAKEN
+from syft.wire import codec
+from syft.wire.peek import PLAN, PROTOCOL
 
+# A plan with all that it may bring along, and its steps.
+MAX_PLAN_BYTES: Final = 8 * 1024 * 1024
+_KINDS: Final = {PLAN: ObjectKind.PLAN, PROTOCOL: ObjectKind.PROTOCOL}
 NOT_THERE: Final = "There is no such object, or it is not yours to see."
 
 
@@ -194,11 +211,12 @@ def put_object(ctx: Context, message: PutObject) -> Message:
             f"The value is a {message.value.type_name}, its mock a {message.mock.type_name}. Make them of one type."
         )
     with ExitStack() as landing:
+        private = take_value(ctx, landing, message.value)
         record = ObjectRecord(
             uid=message.uid or UID(),
-            kind=ObjectKind.VALUE,
+            kind=_kind_of(ctx, private),
             owner_uid=ctx.user_uid,
-            private=take_value(ctx, landing, message.value),
+            private=private,
             mock=take_value(ctx, landing, message.mock) if message.mock else None,
             created_at=ctx.now,
             tags=message.tags,
@@ -211,6 +229,33 @@ def put_object(ctx: Context, message: PutObject) -> Message:
             add_object(ctx, tx, record)
             view = object_view(ctx, tx, record)
     return ObjectReply(view)
+
+
+def _kind_of(ctx: Context, value: ValueRef) -> ObjectKind:
+    """What a value is there for, by its bytes: whoever finds a plan may read it, so its sender's word is not taken.
+
+    Raises:
+        InvalidInput: it says that it is a plan or protocol, and is none that this node could run or show.
+    """
+    try:
+        name = type_of_value(ctx.site.blobs, value)
+    except DecodeError:
+        return ObjectKind.VALUE
+    kind = _KINDS.get(name)
+    if kind is None:
+        return ObjectKind.VALUE
+    if value.size > MAX_PLAN_BYTES:
+        raise InvalidInput(f"A plan or protocol has at most {MAX_PLAN_BYTES >> 20} MiB.")
+    data = value.inline if value.inline is not None else ctx.site.blobs.read(value.digest, 0, value.size)
+    try:
+        made = codec.decode(data)
+    except (DecodeError, TooLarge):
+        made = None
+    if not isinstance(made, Plan | Protocol):
+        raise InvalidInput("That is no plan or protocol, though its bytes begin like one.")
+    if isinstance(made, Plan):
+        check_plan(made)
+    return kind
 
 
 def add_object(ctx: Context, tx: Transaction, record: ObjectRecord) -> None:
@@ -263,6 +308,8 @@ def replace_object(ctx: Context, message: ReplaceObject) -> Message:
     """
     with ExitStack() as landing:
         value = take_value(ctx, landing, message.value)
+        # Made anew: a private value in the place of a plan would be read by whoever finds it.
+        kind = _kind_of(ctx, value)
         with ctx.site.store.writing(ctx.event("object.replaced", message.uid)) as tx:
             old = changeable(ctx, tx, message.uid)
             _check_is_free(old)
@@ -272,7 +319,7 @@ def replace_object(ctx: Context, message: ReplaceObject) -> Message:
                 )
             if old.made_by == ctx.user_uid:
                 check_quota(ctx, tx, value.size - (old.private.size if old.private else 0), objects=0)
-            record = msgspec.structs.replace(old, private=value)
+            record = msgspec.structs.replace(old, private=value, kind=kind)
             tx.replace(record)
             void_grants(tx, record.uid)
             ended = end_requests(
