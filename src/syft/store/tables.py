@@ -301,7 +301,9 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         indexed=(("code_uid",), ("object_uid",), ("requester_uid",), ("state",), ("expires_at",)),
     ),
     RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
-    Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",), ("run",))),
+    Job: _Spec(
+        "jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",), ("run",))
+    ),
     JobLog: _Spec("job_logs", "job log"),
     Peer: _Spec(
         "peers",
