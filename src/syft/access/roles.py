@@ -15,6 +15,7 @@ _GUEST: Final = frozenset(
         Capability.BROWSE_DATASETS,
         Capability.READ_VALUES,
         Capability.JOIN_NETWORK,
+        Capability.HAND_OVER,
     }
 )
 _DATA_SCIENTIST: Final = _GUEST | {
@@ -50,12 +51,16 @@ CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
 }
 
 # What a guest may still do where the administrator does not let guests look around.
-WITHOUT_GUEST_SESSIONS: Final = frozenset({Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER})
+# The sites of a protocol are no guests who look around: what they hand over an owner has approved, key and all.
+WITHOUT_GUEST_SESSIONS: Final = frozenset(
+    {Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER, Capability.HAND_OVER}
+)
 
 # What the key of another node may do here, by what that node is to this one; it is no guest, and has no account.
+_PEER: Final = frozenset({Capability.LOOK_AROUND, Capability.HAND_OVER})
 PEER_CAPABILITIES: Final[dict[Relation, frozenset[Capability]]] = {
-    Relation.PARENT: frozenset({Capability.LOOK_AROUND, Capability.TAKE_ANCESTRY}),
-    Relation.CHILD: frozenset({Capability.LOOK_AROUND}),
-    Relation.MEMBER: frozenset({Capability.LOOK_AROUND}),
-    Relation.GATEWAY: frozenset({Capability.LOOK_AROUND}),
+    Relation.PARENT: _PEER | {Capability.TAKE_ANCESTRY},
+    Relation.CHILD: _PEER,
+    Relation.MEMBER: _PEER,
+    Relation.GATEWAY: _PEER,
 }

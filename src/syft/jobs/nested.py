@@ -14,7 +14,10 @@ MAX_NESTED_SOURCE = 2 * 1024 * 1024
 
 def newest(reader: Reader, code: Code, name: str) -> Code | None:
     """The newest version of that function by the same author."""
-    found = reader.select(Code, owner_uid=code.owner_uid, name=name, limit=1, newest_first=True)
+    # A step of a protocol runs in its protocol only.
+    found = reader.select(
+        Code, owner_uid=code.owner_uid, name=name, protocol=None, limit=1, newest_first=True
+    )
     return found[0] if found else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from syft.jobs.machine import after_crash, move
+from syft.jobs.steps import without_values
 from syft.model.event import Event
 from syft.model.job import Job, JobState
 from syft.model.uid import UID
@@ -49,5 +50,5 @@ def recover(store: Store) -> list[UID]:
         lost = reader.select(Job, state=JobState.RUNNING)
     for job in lost:
         with store.writing(Event(verb="job.recovered", subject_uid=job.uid, created_at=now())) as tx:
-            tx.replace(after_crash(job, now()))
+            tx.replace(without_values(after_crash(job, now())))
     return [job.uid for job in lost]

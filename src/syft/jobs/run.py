@@ -11,7 +11,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
@@ -34,6 +35,7 @@ from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.queue import now
 from syft.jobs.sink import ResultSink, type_of_value
+from syft.jobs.steps import NotPicked, onward, pick, without_values
 from syft.jobs.subjobs import SubjobHost
 from syft.jobs.values import let_go
 from syft.logger import say, where
@@ -49,11 +51,13 @@ from syft.model.job import (
 )
 from syft.model.limits import JobLimits
 from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
+from syft.model.protocol import Edge
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
 from syft.policy.approval import approval_digest
 from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
+from syft.policy.parts import edges_of
 from syft.policy.release import release
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.store.base import Reader, Store
@@ -73,6 +77,7 @@ class Prepared:
         nested: what it may launch.
         owner_uid: to whom its result belongs.
         limits: what it may use, every figure.
+        edges: of a step of a protocol, where its result goes instead of to its requester.
     """
 
     code: Code
@@ -80,6 +85,7 @@ class Prepared:
     nested: tuple[NestedCode, ...]
     owner_uid: UID
     limits: JobLimits
+    edges: tuple[Edge, ...] = ()
 
 
 class Runs:
@@ -179,6 +185,8 @@ class Runs:
     def _prepare(self, reader: Reader, job: Job) -> Prepared:
         code = reader.get(Code, job.code_uid)
         check_unchanged(code)
+        if (code.protocol is None) != (job.run is None) or (job.run is not None and job.mode is Mode.MOCK):
+            raise NotApproved(f"'{code.name}' runs as what it was approved as: a step of its protocol.")
         inputs = objects_of(reader, job)
         owner_uid = job.requester_uid
         request: Request | None = None
@@ -197,7 +205,7 @@ class Runs:
         face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
         limits = granted_limits(reader, code.submission, request, self._limits)
         execution = self._execution(job, code, inputs, face, limits)
-        return Prepared(code, execution, nested, owner_uid, limits)
+        return Prepared(code, execution, nested, owner_uid, limits, edges_of(code.submission))
 
     def _execution(
         self, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], face: Face, limits: JobLimits
@@ -275,7 +283,9 @@ class Runs:
             return self._end(_cancelled(job), log)
         if outcome.status is Status.FINISHED:
             result = sink.value(outcome.result_type or "", outcome.result_shape or None)
-            ended = self._settle_finished(job, prepared, result, log)
+            if prepared.edges:
+                return self._settle_step(job, prepared, result, sink, log)
+            ended = self._settle_finished(job, prepared, result, (), log)
             if ended.state is JobState.RELEASED:
                 sink.keep()
             return ended
@@ -284,10 +294,51 @@ class Runs:
         code, note = describe(job.code_name, job.mode, outcome)
         return self._settle_failed(job, code, note, log)
 
-    def _settle_finished(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog) -> Job:
-        """End a job whose code returned: one transaction for the result, what it counts, and the job's end."""
+    def _settle_step(
+        self, job: Job, prepared: Prepared, result: ValueRef, sink: ResultSink, log: JobLog
+    ) -> Job:
+        """End a job whose result goes on to other steps: all of it, or single items."""
+        places = sorted({edge.output for edge in prepared.edges if edge.output is not None})
+        with ExitStack() as landing:
+            try:
+                picked = (
+                    pick(self._runner, self._blobs, prepared.execution, result, places, landing)
+                    if places
+                    else {}
+                )
+            except NotPicked as error:
+                if self._closing:
+                    return job
+                if job.uid in self._cancelled:
+                    return self._end(_cancelled(job), log)
+                if error.outcome.status is Status.LOST:
+                    return self._end(after_crash(job, now()), log)
+                if error.outcome.status is Status.KILLED:
+                    return self._settle_failed(job, *describe(job.code_name, job.mode, error.outcome), log)
+                return self._settle_failed(job, error.code, error.public_message, log)
+            values = [result if edge.output is None else picked[edge.output][0] for edge in prepared.edges]
+            ended = self._settle_finished(job, prepared, result, values, log)
+            if ended.state is JobState.RELEASED:
+                for one in [own for _, own in picked.values()]:
+                    one.keep()
+                if any(edge.output is None for edge in prepared.edges):
+                    sink.keep()
+        return ended
+
+    def _settle_finished(
+        self, job: Job, prepared: Prepared, result: ValueRef, values: Sequence[ValueRef], log: JobLog
+    ) -> Job:
+        """End a job whose code returned: one transaction for the result, what it counts, and the job's end.
+
+        Args:
+            job: the run.
+            prepared: likewise.
+            result: what it returned.
+            values: what goes over each edge that leaves it, where it is a step.
+            log: what it said.
+        """
         try:
-            return self._release(job, prepared, result, log)
+            return self._release(job, prepared, result, values, log)
         except (InvalidState, LimitExceeded, NotFound) as refused:
             # Nothing of the first transaction landed: the result stays behind with the reason.
             held = move(job, JobState.FINISHED)
@@ -296,16 +347,13 @@ class Runs:
             )
             return self._end(held, log)
 
-    def _release(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog) -> Job:
+    def _release(
+        self, job: Job, prepared: Prepared, result: ValueRef, values: Sequence[ValueRef], log: JobLog
+    ) -> Job:
         finished = move(job, JobState.FINISHED, ended_at=now())
-        event = Event(
-            verb="result.released" if job.mode is Mode.PRIVATE else "mock_result.kept",
-            actor_uid=job.requester_uid,
-            subject_uid=job.uid,
-            detail={"code": prepared.code.digest, "result": result.digest, "inputs": job.inputs_key},
-            created_at=now(),
-        )
+        event = _release_event(job, prepared, result)
         with self._store.writing(event) as tx:
+            held: ObjectRecord | None
             if job.mode is Mode.PRIVATE:
                 inputs = objects_of(tx, job)
                 _, digest = check_approved(tx, job, prepared.code, inputs, self._environment())
@@ -317,6 +365,7 @@ class Runs:
                     digest=digest,
                     owner_uid=prepared.owner_uid,
                     readers=readers_of(prepared.code, inputs),
+                    onward=onward(job, prepared.code, prepared.edges, values, now()),
                     now=now(),
                 )
             else:
@@ -330,8 +379,9 @@ class Runs:
                     created_at=now(),
                 )
                 tx.add(held)
-            released = move(finished, JobState.RELEASED, result_uid=held.uid)
-            tx.replace(released)
+            note = "" if held else "Its result goes on to other steps of its protocol, and to nobody else."
+            released = move(finished, JobState.RELEASED, result_uid=held.uid if held else None, note=note)
+            tx.replace(without_values(released))
             tx.add(log)
         let_go(self._store, self._blobs, released)
         return released
@@ -355,11 +405,21 @@ class Runs:
                 and not count_failure(tx, job.request_uid)
             ):
                 job = msgspec.structs.replace(job, note=UNTOLD)
-            tx.replace(job)
+            tx.replace(without_values(job))
             if has_ended(job):
                 tx.add(log)
         let_go(self._store, self._blobs, job)
         return job
+
+
+def _release_event(job: Job, prepared: Prepared, result: ValueRef) -> Event:
+    verb = "result.released" if job.mode is Mode.PRIVATE else "mock_result.kept"
+    detail = {"code": prepared.code.digest, "result": result.digest, "inputs": job.inputs_key}
+    if prepared.edges:
+        verb = "result.passed_on"
+        detail["protocol"] = prepared.code.protocol or ""
+        detail["steps"] = ",".join(str(edge.target + 1) for edge in prepared.edges)
+    return Event(verb=verb, actor_uid=job.requester_uid, subject_uid=job.uid, detail=detail, created_at=now())
 
 
 def released_under(reader: Reader, request: Request) -> int:

@@ -6,18 +6,21 @@ from functools import partial
 
 from syft.model.job import Job, JobState, StoredArgument
 from syft.model.object import ObjectRecord
+from syft.model.transit import InTransit
 from syft.store.base import OneOf, Reader, Store
 from syft.store.blobs import Blobs
 
 
 def digests_in_use(store: Store) -> set[str]:
-    """Every blob that a record refers to: values of objects, and arguments of jobs that have not ended."""
+    """Every blob that a record refers to: values of objects and those in transit, and arguments of jobs that have not
+    ended."""
     with store.reading() as reader:
         used = {
             str(digest)
             for column in ("private_digest", "mock_digest")
             for digest in reader.values(ObjectRecord, column)
         }
+        used |= {str(digest) for digest in reader.values(InTransit, "blob")}
         return used | _of_open_jobs(reader)
 
 
@@ -27,6 +30,7 @@ def is_used(store: Store, digest: str) -> bool:
         return bool(
             reader.count(ObjectRecord, private_digest=digest)
             or reader.count(ObjectRecord, mock_digest=digest)
+            or reader.count(InTransit, blob=digest)
             or digest in _of_open_jobs(reader)
         )
 

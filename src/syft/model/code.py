@@ -203,3 +203,15 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     submission: CodeSubmission
     created_at: datetime
+
+    @property
+    def protocol(self) -> str | None:
+        """The digest of the deployment that it is a step of; None where it is none."""
+        part = self.submission.part
+        return None if isinstance(part, msgspec.UnsetType) else part.protocol
+
+    @property
+    def step(self) -> int | None:
+        """Which of its steps, from 0."""
+        part = self.submission.part
+        return None if isinstance(part, msgspec.UnsetType) else part.step

@@ -103,6 +103,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         started_at: when its last attempt began, in UTC.
         ended_at: when it ended, in UTC.
         limits: what it may use: as of when it was queued, then as of when it last began.
+        run: of a step of a protocol, which run it belongs to; it runs once in each.
     """
 
     uid: UID
@@ -127,6 +128,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     limits: JobLimits = JobLimits()
+    run: UID | None = None
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,8 +155,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         request_uid: the approval it left under.
         job_uid: the run that made it.
         inputs_key: what it was computed on.
-        result_uid: the object that holds it.
-        user_uid: to whom it went.
+        result_uid: the object that holds it; of a step of a protocol, what first went on to another.
+        user_uid: to whom it went, or for whom.
         created_at: when, in UTC.
     """
 

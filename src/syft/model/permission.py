@@ -51,6 +51,7 @@ class Capability(Enum):
     JOIN_NETWORK = "network:join"
     TAKE_ANCESTRY = "node:ancestry"
     MANAGE_PEERS = "node:peers"
+    HAND_OVER = "protocols:handover"
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,9 +21,11 @@ from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
+from syft.node.arrivals import Arrivals
 from syft.node.health import Health
 from syft.node.passwords import Throttle
 from syft.node.peers import Peers
+from syft.node.reach import Reach
 from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
@@ -43,6 +45,7 @@ class Site:
         store: records.
         blobs: large values.
         uploads: values on their way in.
+        arrivals: what other sites of a protocol hand over.
         sessions: for whom keys speak.
         runs: runs jobs.
         workers: threads that claim jobs.
@@ -61,6 +64,7 @@ class Site:
     store: Store
     blobs: Blobs
     uploads: Uploads
+    arrivals: Arrivals
     sessions: Sessions
     runs: Runs
     workers: Workers
@@ -96,6 +100,10 @@ class AboutNode(Protocol):
     @property
     def health(self) -> Health:
         """Which of them are there."""
+
+    @property
+    def reach(self) -> Reach:
+        """The ways to other sites of a protocol."""
 
     @property
     def introductions(self) -> ReplayGuard:

@@ -41,6 +41,7 @@ from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
 from syft.model.user import User, UserView
 from syft.node import services
+from syft.node.arrivals import Arrivals
 from syft.node.birth import be_born, new_born, root_account
 from syft.node.context import Attached, Context, Site
 from syft.node.dispatch import Entry, admitted, find_entry, freeze
@@ -51,6 +52,7 @@ from syft.node.mail import Mail
 from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
 from syft.node.peers import Peers
+from syft.node.reach import Reach
 from syft.node.removal import expire
 from syft.node.routing import next_hop
 from syft.node.services.nodes import read_place
@@ -159,6 +161,7 @@ class Node:
         self._forwarder = Forwarder(self.peers)
         self._mail: Mail | None = None
         self._family = Family(self.peers, identity, lambda: self.info, self._open_mail)
+        self.reach = Reach(self.peers, identity, lambda: self.info)
         self.health = Health(self.peers, identity, lambda: self.info, self._heard_from)
         # Who sends letters without an account: a minute's worth at once, then one a second from each address.
         self._letter_throttle = Throttle(60, 1)
@@ -234,10 +237,12 @@ class Node:
         operator = self._operator
         limits = server_limits(operator)
         runs = Runs(parts.store, parts.blobs, parts.runner, limits, environment_digest)
+        uploads = Uploads(parts.blobs, self._clock)
         return Site(
             store=parts.store,
             blobs=parts.blobs,
-            uploads=Uploads(parts.blobs, self._clock),
+            uploads=uploads,
+            arrivals=Arrivals(parts.store, parts.blobs, uploads, lambda: self._settings.bytes_per_account),
             sessions=Sessions(parts.store),
             runs=runs,
             workers=Workers(parts.store, runs, operator.workers),

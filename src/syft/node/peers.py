@@ -71,6 +71,10 @@ class Peers:
         """Whether that node is in this process."""
         return node_uid in self._here
 
+    def here(self, node_uid: UID) -> Route | None:
+        """The way to a node of this process; None where it is not in it."""
+        return self._here.get(node_uid)
+
     def route_to(self, peer: Peer) -> Route:
         """The way to a peer.
 

@@ -13,6 +13,7 @@ from syft.model.event import Event
 from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
 from syft.model.permission import Grant
 from syft.model.request import Request, RequestHandler, RequestState
+from syft.model.transit import InTransit
 from syft.model.uid import UID
 from syft.node.context import Site
 from syft.store.base import Before, Transaction
@@ -86,9 +87,9 @@ def remove_blobs(site: Site, digests: Iterable[str]) -> None:
 
 
 def expire(site: Site, now: datetime) -> None:
-    """Take away what nobody used in time: leased objects, requests nobody answered, standing rules.
+    """Take away what nobody used in time: leased objects, requests nobody answered, standing rules, values in transit.
 
-    Asked at the start and before whatever concerns them, so that no clock has to tick; it costs three look-ups
+    Asked at the start and before whatever concerns them, so that no clock has to tick; it costs four look-ups
     in indexes when nothing is due.
     """
     # What ends now has ended.
@@ -98,6 +99,7 @@ def expire(site: Site, now: datetime) -> None:
             reader.count(ObjectRecord, leased)
             or reader.count(Request, overdue, state=RequestState.PENDING)
             or reader.count(RequestHandler, overdue)
+            or reader.count(InTransit, leased)
         ):
             return
     blobs: set[str] = set()
@@ -119,8 +121,19 @@ def expire(site: Site, now: datetime) -> None:
         for handler in tx.select(RequestHandler, overdue):
             tx.also(Event(verb="request_handler.expired", subject_uid=handler.uid, created_at=now))
             tx.remove(RequestHandler, handler.uid)
+        blobs |= forget(tx, tx.select(InTransit, leased))
     remove_blobs(site, blobs)
     wake(site, ended)
+
+
+def forget(tx: Transaction, values: Iterable[InTransit]) -> set[str]:
+    """Take values in transit away; returns the files that may go with them, after the transaction."""
+    blobs = set()
+    for one in values:
+        tx.remove(InTransit, one.uid)
+        if one.blob is not None:
+            blobs.add(one.blob)
+    return blobs
 
 
 def wake(site: Site, requests: Iterable[UID]) -> None:

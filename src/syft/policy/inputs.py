@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from blake3 import blake3
 
 from syft.errors import InvalidInput
-from syft.model.code import CodeSubmission, Constant, MustBe, OfType
+from syft.model.code import CodeSubmission, Constant, Given, Handed, MustBe, OfType
 from syft.model.job import Argument, BoundArgument, ObjectArgument, StoredArgument, ValueArgument
 from syft.model.object import ValueRef
 
@@ -56,7 +56,7 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
         submission: the function, with its policy.
         arguments: by parameter name (`by_parameter`).
     Returns:
-        The arguments, with the policy's constants filled in.
+        The arguments, with the policy's constants filled in. What other steps hand over is not among them.
     Raises:
         InvalidInput: an object that is not the approved one, a value where an object is due or the other way
             round, a constant that was passed, a parameter without a rule, or one that is missing.
@@ -70,6 +70,8 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
             raise InvalidInput(f"The input policy of '{submission.name}' allows no value for '{name}'.")
         if isinstance(rule, Constant):
             raise InvalidInput(f"'{name}' is a constant of the approved request; leave it out.")
+        if isinstance(rule, Handed):
+            raise InvalidInput(f"'{name}' takes what another step of the protocol hands over; leave it out.")
         if isinstance(rule, MustBe):
             if not isinstance(argument, ObjectArgument) or argument.object_uid != rule.object_uid:
                 given = argument.object_uid.hex if isinstance(argument, ObjectArgument) else "a value"
@@ -79,11 +81,14 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
                 )
         elif isinstance(rule, OfType) and not isinstance(argument, ValueArgument):
             raise InvalidInput(f"'{name}' takes a {rule.type_name} of your own, not an object of this node.")
+        elif isinstance(rule, Given) and not isinstance(argument, ValueArgument):
+            raise InvalidInput(f"'{name}' takes a value of your own, not an object of this node.")
         bound[name] = argument
     for name, rule in rules.items():
         if isinstance(rule, Constant):
             bound[name] = ValueArgument(value=rule.value)
-    check_complete(submission, bound)
+    handed = {name: rule for name, rule in rules.items() if isinstance(rule, Handed)}
+    check_complete(submission, {**bound, **handed})
     return bound
 
 
@@ -105,6 +110,8 @@ def check_bound(
             case MustBe(object_uid=uid), ObjectArgument(object_uid=given) if uid == given:
                 continue
             case Constant(value=value), StoredArgument(value=kept) if _digest(value) == kept.digest:
+                continue
+            case Given() | Handed(), StoredArgument():
                 continue
             case OfType(type_name=wanted), StoredArgument(value=kept):
                 found = type_of(kept)

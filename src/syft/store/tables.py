@@ -29,11 +29,12 @@ from syft.model.peer import Peer
 from syft.model.permission import Grant
 from syft.model.pool import Pool
 from syft.model.request import Request, RequestHandler
+from syft.model.transit import InTransit
 from syft.model.user import SessionKey, User
 from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 # One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
 OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
@@ -288,7 +289,11 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         "function",
         taken="You have submitted exactly this function before.",
         unique=(("owner_uid", "digest"),),
-        indexed=(("owner_uid", "name"),),
+        indexed=(("owner_uid", "name"), ("protocol", "step")),
+        derived={
+            "protocol": _Derived(lambda code: code.protocol, _optional_text.encode),
+            "step": _Derived(lambda code: code.step, same, column_type=BigInteger()),
+        },
     ),
     Request: _Spec(
         "requests",
@@ -296,7 +301,9 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         indexed=(("code_uid",), ("object_uid",), ("requester_uid",), ("state",), ("expires_at",)),
     ),
     RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
-    Job: _Spec("jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",))),
+    Job: _Spec(
+        "jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",), ("run",))
+    ),
     JobLog: _Spec("job_logs", "job log"),
     Peer: _Spec(
         "peers",
@@ -310,6 +317,17 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         taken="This message has been taken before.",
         unique=(("sender", "message_uid"),),
         indexed=(("state",),),
+    ),
+    InTransit: _Spec(
+        "in_transit",
+        "value on its way",
+        unique=(("place",),),
+        indexed=(("protocol", "step"), ("run",), ("blob",), ("request_uid",), ("lease_until",)),
+        derived={
+            "place": _Derived(lambda one: one.place, _optional_text.encode),
+            "blob": _Derived(lambda one: one.blob, _optional_text.encode),
+            "size": _Derived(lambda one: one.value.size, same, column_type=BigInteger()),
+        },
     ),
     Release: _Spec("releases", "release", indexed=(("request_uid",),)),
     Pool: _Spec(

@@ -17,6 +17,20 @@ from syft.model.uid import UID
 from syft.model.user import PersonView
 
 
+class KnownSite(msgspec.Struct, frozen=True, kw_only=True):
+    """A site of a protocol that the node of a request knows, by its key.
+
+    Args:
+        key: 64 hex digits.
+        name: what the node calls it, whatever the deployment does.
+        known_as: what it is to the node: "this node", "a child of this node", "a member of the gateway 'x'".
+    """
+
+    key: str
+    name: str
+    known_as: str
+
+
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     """A request as its requester and its reviewers see it.
 
@@ -37,6 +51,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         limits: what each run may use, every figure: as approved; until then as if it were approved as asked.
         expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
         by_rule: whether a standing rule of the owner's answered.
+        known_sites: of a step of a protocol, those of its sites that this node knows, itself among them.
     """
 
     uid: UID
@@ -55,6 +70,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     limits: JobLimits = JobLimits()
     expires_at: datetime | None = None
     by_rule: bool = False
+    known_sites: tuple[KnownSite, ...] = ()
 
 
 class CreateRequest(Message, frozen=True, tag="requests.create"):

@@ -72,11 +72,11 @@ def call_code(ctx: Context, message: CallCode) -> Message:
         code = code_for(ctx, reader, message.code_uid, message.name)
         if code.owner_uid != ctx.caller.uid:
             raise NotFound(f"You have no function '{code.name}' here. Only its author calls a function.")
-        open_states = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
-        if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= MAX_OPEN_JOBS:
-            raise TooManyAttempts(
-                f"You have {MAX_OPEN_JOBS} jobs waiting or running. Wait until some have ended."
+        if code.protocol is not None:
+            raise InvalidState(
+                f"'{code.name}' is a step of a protocol: it runs when that is run, and by itself not."
             )
+        check_open_jobs(ctx, reader)
         arguments = by_parameter(code.submission, message.arguments)
         request = request_for(reader, code)
         mode = _mode(ctx, code, request, arguments)
@@ -89,7 +89,7 @@ def call_code(ctx: Context, message: CallCode) -> Message:
             bound = arguments
     try:
         with ExitStack() as landing:
-            stored = {name: _stored(ctx, landing, name, argument) for name, argument in bound.items()}
+            stored = {name: stored_argument(ctx, landing, name, argument) for name, argument in bound.items()}
             key = inputs_key(stored)
             if mode is Mode.PRIVATE and request is not None:
                 check_bound(code.submission, stored, partial(type_of_value, site.blobs))
@@ -99,6 +99,19 @@ def call_code(ctx: Context, message: CallCode) -> Message:
         return reply(ctx, before.job)
     site.workers.notify()
     return reply(ctx, when_ended(ctx, job, message.wait_s))
+
+
+def check_open_jobs(ctx: Context, reader: Reader) -> None:
+    """Raise unless the caller may have one more job waiting or running.
+
+    Raises:
+        TooManyAttempts: they have enough.
+    """
+    open_states = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
+    if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= MAX_OPEN_JOBS:
+        raise TooManyAttempts(
+            f"You have {MAX_OPEN_JOBS} jobs waiting or running. Wait until some have ended."
+        )
 
 
 def _queue(
@@ -155,7 +168,7 @@ def _mode(
     if approved and (on_objects or can_bind(code.submission, arguments)):
         return Mode.PRIVATE
     if on_objects:
-        raise _not_approved(code, request)
+        raise not_approved(code, request)
     if ctx.caller.user is not None and (ctx.caller.user.mock_execution or ctx.caller.is_admin):
         return Mode.MOCK
     rules = code.submission.input_policy.rules
@@ -163,7 +176,7 @@ def _mode(
         code.submission, {**arguments, **{n: r for n, r in rules.items() if isinstance(r, Constant)}}
     )
     if not arguments and not code.submission.parameters:
-        raise _not_approved(code, request)
+        raise not_approved(code, request)
     raise AuthorizationException(
         "You do not have the permissions for mock execution, that is, for running code on values of your own here. "
         "For the private data pass the asset itself; for a try call the function itself, on your own machine, or ask "
@@ -171,7 +184,8 @@ def _mode(
     )
 
 
-def _not_approved(code: Code, request: Request | None) -> InvalidState:
+def not_approved(code: Code, request: Request | None) -> InvalidState:
+    """Why a code may not run on private data, for whoever called it."""
     try_it = (
         "Meanwhile try it on the mock: pass `asset.mock` in place of the asset, or call the function itself."
     )
@@ -188,9 +202,20 @@ def _not_approved(code: Code, request: Request | None) -> InvalidState:
     return Denied(f"Your code cannot be run: it was {word}. Reason: {request.decision_reason}")
 
 
-def _stored(
+def stored_argument(
     ctx: Context, landing: ExitStack, name: str, argument: ObjectArgument | ValueArgument
 ) -> BoundArgument:
+    """An argument as the node keeps it for the length of a job.
+
+    Args:
+        ctx: who calls.
+        landing: the block in which the job is written; if that fails, the value goes again.
+        name: of the parameter.
+        argument: as it came.
+    Raises:
+        InvalidInput: nothing came.
+        NotFound: no such finished upload of the caller's.
+    """
     if isinstance(argument, ObjectArgument):
         return argument
     if argument.value is None and argument.upload_uid is None:

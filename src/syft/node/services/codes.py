@@ -14,6 +14,7 @@ from syft.model.uid import UID
 from syft.node.context import Context, fitting, page
 from syft.node.dispatch import handles
 from syft.node.services.views import code_view, known_owners, owners_of
+from syft.policy.parts import check_part
 from syft.store.base import Contains, Reader, Transaction
 
 _NOT_THERE = "There is no such code, or it is not yours to see. `client.code` lists what there is."
@@ -28,12 +29,24 @@ def submit_code(ctx: Context, message: SubmitCode) -> Message:
         NotFound: it asks for an object or a worker pool that is not here.
         InvalidInput: it asks for more than that pool gives a job.
     """
-    check_submission(message.submission)
+    check_submitted(ctx, message.submission)
     with ctx.site.store.writing(ctx.event("code.submitted", name=message.submission.name)) as tx:
         code = keep_code(ctx, tx, message.submission)
         owners_of(tx, code)
         view = code_view(tx, code)
     return CodeReply(view)
+
+
+def check_submitted(ctx: Context, submission: CodeSubmission) -> None:
+    """Raise unless a function stands by itself, and is the step here that it says it is.
+
+    Raises:
+        InvalidCode: it uses names from outside itself, or is not one plain function.
+        InvalidInput: it is not that step of its protocol.
+    """
+    check_submission(submission)
+    info = ctx.node.info
+    check_part(submission, info.uid, bytes.fromhex(info.verify_key))
 
 
 def keep_code(ctx: Context, tx: Transaction, submission: CodeSubmission) -> Code:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from syft.access.checks import can_read_log, can_read_value, can_see_job
 from syft.errors import InvalidState, NotFound
 from syft.jobs.machine import has_ended, move
+from syft.jobs.steps import without_values
 from syft.jobs.values import let_go
 from syft.model.code import Mode
 from syft.model.job import Job, JobLog, JobState, ObjectArgument
@@ -58,7 +59,7 @@ def _visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
     return job
 
 
-def reply(ctx: Context, job: Job) -> Message:
+def reply(ctx: Context, job: Job) -> JobReply:
     """A job as its caller may see it."""
     with ctx.site.store.reading() as reader:
         return JobReply(_view(ctx, reader, job))
@@ -175,7 +176,7 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
             raise InvalidState("This job was launched by another; stop that one, and all it launched stops.")
         if job.state is JobState.QUEUED:
             job = move(job, JobState.CANCELLED, note="It was cancelled before it began.", ended_at=ctx.now)
-            tx.replace(job)
+            tx.replace(without_values(job))
     if job.state is JobState.CANCELLED:
         site.workers.ended(job.uid)
         let_go(site.store, site.blobs, job)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from syft.access.checks import can_see_request, check_can_decide
-from syft.code.capture import check_submission, digest
+from syft.code.capture import digest
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
 from syft.jobs.limits import ceiling_of, get_pool
 from syft.jobs.nested import check_all_found, pin_nested
@@ -29,11 +29,20 @@ from syft.model.request import REQUEST_TRANSITIONS, Request, RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
-from syft.node.removal import expire, wake
+from syft.node.removal import expire, remove_blobs, wake
 from syft.node.services import access
-from syft.node.services.codes import keep_code
-from syft.node.services.views import known_owners, of_caller, owners_of, request_view, sees_some, some_of
+from syft.node.services.codes import check_submitted, keep_code
+from syft.node.services.views import (
+    known_owners,
+    of_caller,
+    owners_of,
+    request_view,
+    sees_some,
+    some_of,
+    with_known_sites,
+)
 from syft.node.services.waiting import when_answered
+from syft.node.transit import forget_of
 from syft.policy.approval import approval_digest
 from syft.policy.limits import check_within, filled
 from syft.store.base import Condition, OneOf, Reader, Transaction
@@ -41,18 +50,18 @@ from syft.store.base import Condition, OneOf, Reader, Transaction
 _NOT_THERE = "There is no such request, or it is not yours to see."
 
 
-@handles(CreateRequest, needs=Capability.SUBMIT_CODE)
+@handles(CreateRequest, needs=Capability.SUBMIT_CODE, enrols=True)
 def create_request(ctx: Context, message: CreateRequest) -> Message:
     """Ask that a function may run.
 
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
         NotFound: it asks for an object or a worker pool that is not here.
-        InvalidInput: it asks for more than that pool gives a job.
+        InvalidInput: it asks for more than that pool gives a job, or is not the step of a protocol that it says.
         AlreadyExists: the same was asked before and is not decided.
     """
     access.check_reason(message.reason)
-    check_submission(message.submission)
+    check_submitted(ctx, message.submission)
     uid = UID()
     with ctx.site.store.writing(ctx.event("request.created", uid, name=message.submission.name)) as tx:
         code = keep_code(ctx, tx, message.submission)
@@ -71,7 +80,7 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
         )
         tx.add(request)
         view = request_view(ctx, tx, request)
-    return RequestReply(view)
+    return RequestReply(with_known_sites(ctx, view))
 
 
 @handles(GetRequest, needs=Capability.SUBMIT_CODE)
@@ -96,7 +105,8 @@ def get_request(ctx: Context, message: GetRequest) -> Message:
         if request.state is RequestState.PENDING:
             expire(ctx.site, ctx.site.clock())
     with ctx.site.store.reading() as reader:
-        return RequestReply(_view(ctx, reader, reader.get(Request, request.uid)))
+        view = _view(ctx, reader, reader.get(Request, request.uid))
+    return RequestReply(with_known_sites(ctx, view))
 
 
 @handles(ListRequests, needs=Capability.SUBMIT_CODE)
@@ -108,7 +118,8 @@ def list_requests(ctx: Context, message: ListRequests) -> Message:
         conditions: list[Condition] = [] if message.state is None else [OneOf("state", [message.state])]
         found = _visible(ctx, reader, conditions, limit, offset)
         total = _count_visible(ctx, reader, conditions)
-        return RequestsReply(fitting(_view(ctx, reader, request) for request in found), total)
+        views = [_view(ctx, reader, request) for request in found]
+    return RequestsReply(fitting(with_known_sites(ctx, view) for view in views), total)
 
 
 def _view(ctx: Context, reader: Reader, request: Request) -> RequestView:
@@ -230,7 +241,7 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
         )
         tx.replace(approved)
         view = request_view(ctx, tx, approved)
-    return RequestReply(view)
+    return RequestReply(with_known_sites(ctx, view))
 
 
 def _limits_to_approve(ctx: Context, tx: Transaction, code: Code, given: JobLimits) -> JobLimits:
@@ -288,9 +299,11 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
             decided_at=ctx.now,
         )
         tx.replace(denied)
+        blobs = forget_of(tx, denied)
         view = _view(ctx, tx, denied)
+    remove_blobs(ctx.site, blobs)
     wake(ctx.site, (message.uid,))
-    return RequestReply(view)
+    return RequestReply(with_known_sites(ctx, view))
 
 
 @handles(WithdrawRequest, needs=Capability.SUBMIT_CODE)
@@ -313,4 +326,4 @@ def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
             access.close(ctx, tx, withdrawn)
         view = _view(ctx, tx, withdrawn)
     wake(ctx.site, (message.uid,))
-    return RequestReply(view)
+    return RequestReply(with_known_sites(ctx, view))

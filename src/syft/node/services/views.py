@@ -12,7 +12,7 @@ from syft.code.capture import review
 from syft.errors import InvalidCode, InvalidInput, NotFound
 from syft.jobs.limits import ceiling_of
 from syft.jobs.nested import pin_nested
-from syft.model.code import Code
+from syft.model.code import Code, Part
 from syft.model.job import Job, JobResources, Release
 from syft.model.limits import MIB, JobLimits
 from syft.model.messages.codes import CodeView
@@ -27,6 +27,7 @@ from syft.model.user import PersonView, User
 from syft.node.context import Context
 from syft.node.services.grants import has_grant
 from syft.policy.limits import filled
+from syft.policy.parts import deployment_of
 from syft.store.base import Condition, OneOf, Reader
 
 R = TypeVar("R")
@@ -191,6 +192,18 @@ def request_view(ctx: Context, reader: Reader, request: Request) -> RequestView:
         decided_at=request.decided_at,
         limits=request.limits if request.approved_digest else _limits_asked(ctx, reader, code),
     )
+
+
+def with_known_sites(ctx: Context, view: RequestView) -> RequestView:
+    """The view, with those sites of its protocol that are known here. May ask gateways: after the transaction."""
+    part = view.code.submission.part if view.code else None
+    # Whom a node knows is for those who decide here, and not for who asks to be let in.
+    if not isinstance(part, Part) or not ctx.caller.can(Capability.DECIDE_REQUESTS):
+        return view
+    if view.requester.uid == ctx.caller.uid:
+        return view
+    keys = {site.key.hex() for site in deployment_of(part).sites.values()}
+    return msgspec.structs.replace(view, known_sites=ctx.node.reach.known(keys))
 
 
 def _limits_asked(ctx: Context, reader: Reader, code: Code) -> JobLimits:
