@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from syft.client.deployed import Deployed, Place, ask_owners, site_of
+from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun
 from syft.client.owned import Place as OwnedPlace

@@ -12,7 +12,6 @@ from syft.client import trial
 from syft.client.objects import fetch
 from syft.client.session import Session
 from syft.code import CapturedFunction
-from syft.code.planned import run_plan
 from syft.errors import CodeFailed, InvalidInput
 from syft.federation.run import drive, last_steps
 from syft.model.code import CodeSubmission, Constant, MustBe
@@ -20,6 +19,7 @@ from syft.model.limits import JobLimits
 from syft.model.object import Face
 from syft.model.protocol import FromRun, FromStep, Protocol
 from syft.model.uid import UID
+from syft.ops.plans import run_plan
 from syft.wire import codec
 
 
@@ -91,7 +91,9 @@ def rehearse(
 def _tried(code: CodeSubmission, inputs: Mapping[str, Any]) -> Any:
     if isinstance(code.plan, msgspec.UnsetType):
         return trial.try_function(_Submitted(code), dict(inputs))
-    return run_plan(code.plan, [inputs[name] for name in code.plan.inputs])
+    plan = code.plan
+    results = run_plan(plan, [inputs[name] for name in plan.inputs], [codec.decode(one) for one in plan.state])
+    return results[0] if plan.single else results
 
 
 def _output(result: Any, wire: FromStep) -> Any:

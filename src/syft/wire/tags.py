@@ -76,7 +76,7 @@ class Tag(IntEnum):
     # 96 to 127 are for our own types.
     UID = 96  # 16 bytes
     PLAN = 97  # a `model.plan.Plan`, as records are written
-    PROTOCOL = 98  # a `model.protocol.Protocol`, likewise
+    PROTOCOL = 98  # a `model.protocol.SharedProtocol`, likewise
 
 
 LARGEST_TAG = 127  # msgpack's extension types are a signed byte, and the negative ones are msgpack's own

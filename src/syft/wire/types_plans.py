@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from syft.model.plan import Plan
-from syft.model.protocol import Protocol
+from syft.model.protocol import SharedProtocol
 from syft.wire.tags import Packer, Tag, Unpacker, register
 from syft.wire.types_model import decode_record, encode_record
 
@@ -21,9 +21,9 @@ def _unpack_plan(parts: object, unpacker: Unpacker) -> Plan:
     return decode_record(Plan, unpacker.view(parts))
 
 
-def _unpack_protocol(parts: object, unpacker: Unpacker) -> Protocol:
-    return decode_record(Protocol, unpacker.view(parts))
+def _unpack_protocol(parts: object, unpacker: Unpacker) -> SharedProtocol:
+    return decode_record(SharedProtocol, unpacker.view(parts))
 
 
 register(Tag.PLAN, Plan, _pack, _unpack_plan)
-register(Tag.PROTOCOL, Protocol, _pack, _unpack_protocol)
+register(Tag.PROTOCOL, SharedProtocol, _pack, _unpack_protocol)

@@ -34,7 +34,7 @@ from syft.model.messages.objects import (
 from syft.model.object import Face, ObjectKind, ObjectRecord, RetiredUid, ValueRef, check_tags
 from syft.model.permission import Capability, Grant
 from syft.model.plan import Plan
-from syft.model.protocol import Protocol
+from syft.model.protocol import SharedProtocol
 from syft.model.request import RequestState
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
@@ -251,7 +251,7 @@ def _kind_of(ctx: Context, value: ValueRef) -> ObjectKind:
         made = codec.decode(data)
     except (DecodeError, TooLarge):
         made = None
-    if not isinstance(made, Plan | Protocol):
+    if not isinstance(made, Plan | SharedProtocol):
         raise InvalidInput("That is no plan or protocol, though its bytes begin like one.")
     if isinstance(made, Plan):
         check_plan(made)
