@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from syft.client.login import login_as_guest as login_as_guest
     from syft.client.login import register as register
     from syft.client.login import search as search
+    from syft.client.plans import Plan as Plan
+    from syft.client.plans import PointerPlan as PointerPlan
+    from syft.client.plans import func2plan as func2plan
+    from syft.client.plans import method2plan as method2plan
     from syft.client.pointer import Pointer as Pointer
     from syft.client.policies import Constant as Constant
     from syft.client.policies import CustomInputPolicy as CustomInputPolicy
@@ -108,6 +112,10 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "login_as_guest": ("syft.client.login", "login_as_guest"),
     "register": ("syft.client.login", "register"),
     "search": ("syft.client.login", "search"),
+    "Plan": ("syft.client.plans", "Plan"),
+    "PointerPlan": ("syft.client.plans", "PointerPlan"),
+    "func2plan": ("syft.client.plans", "func2plan"),
+    "method2plan": ("syft.client.plans", "method2plan"),
     "Pointer": ("syft.client.pointer", "Pointer"),
     "Constant": ("syft.client.policies", "Constant"),
     "CustomInputPolicy": ("syft.client.policies", "CustomInputPolicy"),
