@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from syft import lib as lib
     from syft import logger as logger
     from syft import orchestra as orchestra
+    from syft.client.aggregation import secure_sum as secure_sum
     from syft.client.assets import ActionObject as ActionObject
     from syft.client.assets import Asset as Asset
     from syft.client.assets import Contributor as Contributor
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from syft.client.login import login_as_guest as login_as_guest
     from syft.client.login import register as register
     from syft.client.login import search as search
+    from syft.client.plans import Plan as Plan
+    from syft.client.plans import PointerPlan as PointerPlan
+    from syft.client.plans import func2plan as func2plan
+    from syft.client.plans import method2plan as method2plan
     from syft.client.pointer import Pointer as Pointer
     from syft.client.policies import Constant as Constant
     from syft.client.policies import CustomInputPolicy as CustomInputPolicy
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
     from syft.client.present import settings as settings
     from syft.client.raises import raises as raises
     from syft.client.requests import Request as Request
+    from syft.client.steps import Step as Step
     from syft.client.usercode import UserCode as UserCode
     from syft.client.users import UserView as UserView
     from syft.core.common.serde.serialize import deserialize as deserialize
@@ -71,14 +77,16 @@ if TYPE_CHECKING:
     from syft.errors import SyftException as SyftException
     from syft.lib.torch_hook import TorchHook as TorchHook
     from syft.lib.torch_hook import hook as hook
+    from syft.messaging.protocol import PointerProtocol as PointerProtocol
+    from syft.messaging.protocol import Protocol as Protocol
+    from syft.messaging.workers import VirtualWorker as VirtualWorker
+    from syft.messaging.workers import local_worker as local_worker
     from syft.model.uid import UID as UID
     from syft.version import VERSION as __version__  # noqa: F401, N811
     from syft.workers.base import BaseWorker as BaseWorker
-    from syft.workers.local import local_worker as local_worker
     from syft.workers.multi import MultiPointerTensor as MultiPointerTensor
     from syft.workers.pointers import PointerTensor as PointerTensor
     from syft.workers.sending import send as send
-    from syft.workers.virtual import VirtualWorker as VirtualWorker
 
 # Where each public name lives; an empty name is the module itself.
 _NAMES: Final[dict[str, tuple[str, str]]] = {
@@ -116,7 +124,15 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "login_as_guest": ("syft.client.login", "login_as_guest"),
     "register": ("syft.client.login", "register"),
     "search": ("syft.client.login", "search"),
+    "Plan": ("syft.client.plans", "Plan"),
+    "PointerPlan": ("syft.client.plans", "PointerPlan"),
+    "func2plan": ("syft.client.plans", "func2plan"),
+    "method2plan": ("syft.client.plans", "method2plan"),
     "Pointer": ("syft.client.pointer", "Pointer"),
+    "PointerProtocol": ("syft.messaging.protocol", "PointerProtocol"),
+    "Protocol": ("syft.messaging.protocol", "Protocol"),
+    "Step": ("syft.client.steps", "Step"),
+    "secure_sum": ("syft.client.aggregation", "secure_sum"),
     "Constant": ("syft.client.policies", "Constant"),
     "CustomInputPolicy": ("syft.client.policies", "CustomInputPolicy"),
     "CustomOutputPolicy": ("syft.client.policies", "CustomOutputPolicy"),
@@ -145,11 +161,11 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "TorchHook": ("syft.lib.torch_hook", "TorchHook"),
     "hook": ("syft.lib.torch_hook", "hook"),
     "BaseWorker": ("syft.workers.base", "BaseWorker"),
-    "local_worker": ("syft.workers.local", "local_worker"),
+    "local_worker": ("syft.messaging.workers", "local_worker"),
     "MultiPointerTensor": ("syft.workers.multi", "MultiPointerTensor"),
     "PointerTensor": ("syft.workers.pointers", "PointerTensor"),
     "send": ("syft.workers.sending", "send"),
-    "VirtualWorker": ("syft.workers.virtual", "VirtualWorker"),
+    "VirtualWorker": ("syft.messaging.workers", "VirtualWorker"),
 }
 
 __all__ = tuple(sorted(_NAMES))

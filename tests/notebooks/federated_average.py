@@ -30,6 +30,8 @@ for owner in owners.values():
     owner.register(name="Ada", email="ada@uni.org", password="lovelace", password_verify="lovelace")
 scientist = {role: server.login(email="ada@uni.org", password="lovelace") for role, server in servers.items()}
 patients = {role: client.datasets[0].assets[0] for role, client in scientist.items()}
+
+
 # %% What a hospital does in a round: some steps of gradient descent on its own patients
 @sy.syft_function()
 def train(weights, patients):

@@ -20,6 +20,8 @@ for (role, owner), rows in zip(owners.items(), np.array_split(np.arange(len(tabl
     owner.upload_dataset(sy.Dataset(name="diabetes", asset_list=[asset]))
     owner.register(name="Ada", email="ada@uni.org", password="lovelace", password_verify="lovelace")
 scientist = {role: server.login(email="ada@uni.org", password="lovelace") for role, server in servers.items()}
+
+
 # %% What each adds: a count, a sum and a sum of squares
 @sy.syft_function()
 def moments(patients):

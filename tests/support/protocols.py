@@ -103,7 +103,9 @@ class Deployed:
         message = RunStep(self.code(number), run or self.run, arguments, wait_s)
         return self.at(number).say(message, StepReply)
 
-    def sealed(self, number: int, edge: int = 0, *, run: UID | None = None, offset: int = 0) -> tuple[Parcel, int | None]:
+    def sealed(
+        self, number: int, edge: int = 0, *, run: UID | None = None, offset: int = 0
+    ) -> tuple[Parcel, int | None]:
         """A part of what goes over an edge, as the caller is given it."""
         person = self.at(number)
         message = CarryOver(self.code(number), run or self.run, edge, offset)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from syft.client.lists import Listing, ViewList
 from syft.client.objects import bring
+from syft.client.plans import pointer_to
 from syft.client.pointer import HasSession, Pointer
 from syft.errors import InvalidInput, MissingExtra
 from syft.model.messages.objects import (
@@ -14,9 +15,11 @@ from syft.model.messages.objects import (
     GetObject,
     ObjectReply,
     ObjectsReply,
+    ObjectView,
     PutObject,
     ReplaceObject,
 )
+from syft.model.object import ObjectKind
 from syft.model.uid import UID
 
 # Shorter text is no part of a UID that anybody means.
@@ -89,11 +92,11 @@ class Objects(Listing[Pointer]):
 
     def _page(self, limit: int, offset: int) -> tuple[Sequence[Pointer], int]:
         reply = self._client.session.ask(FindObjects(self._tags, limit, offset), ObjectsReply)
-        return [Pointer(view.uid, client=self._client, view=view) for view in reply.objects], reply.total
+        return [_pointer(self._client, view) for view in reply.objects], reply.total
 
     def _by_uid(self, uid: UID) -> Pointer:
         view = self._client.session.ask(GetObject(uid=uid), ObjectReply).object
-        return Pointer(view.uid, client=self._client, view=view)
+        return _pointer(self._client, view)
 
     def _named(self, key: str) -> Pointer:
         """The one object with that tag, or whose UID has this text in it.
@@ -178,6 +181,13 @@ class Objects(Listing[Pointer]):
             for pointer in self
         ]
         return pd.DataFrame(rows, columns=["ID", "Tags", "Description", "object_type"])
+
+
+def _pointer(client: HasSession, view: ObjectView) -> Pointer:
+    """A pointer to what was found, of the kind that it is."""
+    if view.kind is ObjectKind.PLAN:
+        return pointer_to(client, view)
+    return Pointer(view.uid, client=client, view=view)
 
 
 def _may_be_tag(key: str) -> bool:

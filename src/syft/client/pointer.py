@@ -287,7 +287,10 @@ class Pointer(Operators, Shown):
             CodeFailed: it cannot be computed.
             LimitExceeded: it would take too much.
         """
-        view = operate(self._there(), op, inputs, options)
+        return self._made(operate(self._there(), op, inputs, options))
+
+    def _made(self, view: ObjectView) -> Pointer:
+        """A pointer to what was computed with this one: a subclass may want another of its own kind."""
         result = Pointer(view.uid, session=self._session, client=self._client, view=view)
         result.let_die()
         return result

@@ -12,7 +12,7 @@ from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun
 from syft.client.owned import Place as OwnedPlace
-from syft.client.plans import Plan, PointerPlan
+from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.pointer import HasSession, Pointer
 from syft.client.present import Card, Shown, Table
 from syft.client.rehearsal import rehearse
@@ -21,8 +21,10 @@ from syft.client.session import Session
 from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs, with_sources
 from syft.errors import AuthorizationException, InvalidInput, NotDeployed
 from syft.model import protocol as words
-from syft.model.messages.objects import ObjectView
+from syft.model.code import CodeSubmission
+from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
 from syft.model.permission import Role
+from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
 
 _RESERVED: Final = frozenset({"runs", "reason", "bind"})
@@ -93,7 +95,7 @@ class Protocol(Shown):
     def plans(self) -> list[tuple[Any, Any]]:
         """Each step's worker, or role where it has none, and what runs there."""
         return [
-            (self._workers.get(role, role), self._pointers.get(number) or _code_of(one))
+            (self._workers.get(role, role), self._pointers.get(number, _code_of(one)))
             for number, (role, one) in enumerate(zip(self._roles, self._steps, strict=True))
         ]
 
@@ -258,7 +260,11 @@ class Protocol(Shown):
                 if isinstance(code, PointerPlan):
                     self._pointers[number] = code
                 else:
-                    plan = code if isinstance(code, Plan) else Plan.of(self._fixed.steps[number].code.plan)
+                    plan = (
+                        code
+                        if isinstance(code, Plan)
+                        else Plan(traced=_plan_in(self._fixed.steps[number].code))
+                    )
                     self._pointers[number] = plan.send(self._workers[role])
             return
         places = {role: _place_at(worker) for role, worker in self._workers.items()}
@@ -333,7 +339,7 @@ class Protocol(Shown):
         if not self._is_placed:
             self.deploy()
         assert self._fixed is not None
-        arguments = bind_arguments(self._fixed, args, kwargs)
+        arguments = bind_arguments(self._fixed, args, kwargs, self._defaults())
         if self._deployed is not None:
             results: list[Any] = list(self._deployed.run(arguments))
         else:
@@ -367,8 +373,17 @@ class Protocol(Shown):
         """
         made = self._fixed or self.design
         sessions = {role: worker.session for role, worker in self._workers.items()}
-        results = rehearse(made, bind_arguments(made, args, kwargs), self._mocks(), sessions)
+        arguments = bind_arguments(made, args, kwargs, self._defaults())
+        results = rehearse(made, arguments, self._mocks(), sessions)
         return results[0] if len(results) == 1 else results
+
+    def _defaults(self) -> dict[str, Any]:
+        """What need not be passed to `run`, by name."""
+        return {
+            name: value
+            for one in reversed(self._steps)
+            for name, value in _defaults_in(_code_of(one)).items()
+        }
 
     def _mocks(self) -> dict[UID, Any]:
         """The assets that steps were given, by UID: each knows its mock."""
@@ -414,7 +429,7 @@ class Protocol(Shown):
         if shared.plans and len(there) == len(shared.sites):
             self._workers = there
             self._pointers = {
-                number: PointerPlan(there[role], shared.plans[number])
+                number: pointer_to(there[role], _view(there[role], shared.plans[number]))
                 for number, role in enumerate(self._roles)
             }
 
@@ -442,9 +457,23 @@ def _plain(code: Any) -> Any:
     return code.get() if isinstance(code, PointerPlan) else code
 
 
+def _view(worker: HasSession, uid: UID) -> ObjectView:
+    return worker.session.ask(GetObject(uid=uid), ObjectReply).object
+
+
 def _shown_code(step: words.ProtocolStep) -> Any:
     plan = step.code.plan
-    return step.code if isinstance(plan, msgspec.UnsetType) else Plan.of(plan)
+    return step.code if isinstance(plan, msgspec.UnsetType) else Plan(traced=plan)
+
+
+def _plan_in(code: CodeSubmission) -> Traced:
+    assert not isinstance(code.plan, msgspec.UnsetType)
+    return code.plan
+
+
+def _defaults_in(code: Any) -> Mapping[str, Any]:
+    """What a plan's function has for inputs that nobody passes: known where the function is."""
+    return code.defaults if isinstance(code, Plan) else {}
 
 
 def _place_at(worker: Any) -> Place:

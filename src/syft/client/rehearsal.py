@@ -92,7 +92,9 @@ def _tried(code: CodeSubmission, inputs: Mapping[str, Any]) -> Any:
     if isinstance(code.plan, msgspec.UnsetType):
         return trial.try_function(_Submitted(code), dict(inputs))
     plan = code.plan
-    results = run_plan(plan, [inputs[name] for name in plan.inputs], [codec.decode(one) for one in plan.state])
+    results = run_plan(
+        plan, [inputs[name] for name in plan.inputs], [codec.decode(one) for one in plan.state]
+    )
     return results[0] if plan.single else results
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from syft.client.assets import Asset
 from syft.client.datasets import AssetView
-from syft.client.plans import submission_of
+from syft.client.plans import Plan, submission_of
 from syft.client.pointer import Pointer
 from syft.errors import InvalidInput
 from syft.model import protocol as words
@@ -71,6 +71,8 @@ class Step:
                 f"'{submission.name}' has no parameter {', '.join(map(repr, unknown))}; it takes ({', '.join(known)})."
             )
         self.submission = submission
+        self.optional = set(code.defaults) if isinstance(code, Plan) else set()
+        self.optional |= {parameter.name for parameter in submission.parameters if parameter.has_default}
 
     def __getitem__(self, number: int) -> Output:
         if type(number) is not int or number < 0:
@@ -106,7 +108,7 @@ def chain(pairs: Iterable[tuple[str, Any]], *, after: Step | None = None) -> lis
 def _taken_from(before: Step, step: Step) -> dict[str, Any]:
     """What each parameter of a step gets of what the one before it returns."""
     free = [one for one in step.submission.parameters if one.name not in step.submission.input_policy.rules]
-    needed = [one for one in free if not one.has_default]
+    needed = [one for one in free if one.name not in step.optional]
     returned = _count_outputs(before.submission)
     for takers in (free, needed):
         if len(takers) == 1 and returned in (1, None):
@@ -270,10 +272,18 @@ def argument_names(protocol: words.Protocol) -> tuple[str, ...]:
 
 
 def bind_arguments(
-    protocol: words.Protocol, args: Sequence[Any], kwargs: Mapping[str, Any]
+    protocol: words.Protocol,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    defaults: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The values of a run by name.
 
+    Args:
+        protocol: the steps.
+        args: in the order in which the steps name them.
+        kwargs: by name.
+        defaults: of those that need not be passed, as far as they are known here.
     Raises:
         TypeError: too many, unknown, given twice, or missing: nobody's earlier values are taken in their place.
     """
@@ -288,6 +298,9 @@ def bind_arguments(
         if name in bound:
             raise TypeError(f"This protocol was given '{name}' twice. {takes}")
         bound[name] = value
+    for name in names:
+        if name not in bound and name in defaults:
+            bound[name] = defaults[name]
     missing = [name for name in names if name not in bound and name not in _optional(protocol)]
     if missing:
         raise TypeError(f"This protocol was not given {', '.join(map(repr, missing))}. {takes}")

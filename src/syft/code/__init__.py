@@ -3,7 +3,7 @@
 from syft.code.capture import CapturedFunction, analyse, capture, check_submission, digest, review
 from syft.code.planned import check_plan, digest_of, lines_of, parameters_of, source_of
 from syft.code.review import Finding, Kind
-from syft.code.trace import State, defaults_of, input_names, trace
+from syft.code.trace import State, called_with, defaults_of, inlined, input_names, is_traced, trace
 
 __all__ = [
     "CapturedFunction",
@@ -11,13 +11,16 @@ __all__ = [
     "Kind",
     "State",
     "analyse",
+    "called_with",
     "capture",
     "check_plan",
     "check_submission",
     "defaults_of",
     "digest",
     "digest_of",
+    "inlined",
     "input_names",
+    "is_traced",
     "lines_of",
     "parameters_of",
     "review",

@@ -24,7 +24,7 @@ _LIBRARIES: Final = frozenset({"numpy", "pandas", "pyarrow", "syft", "torch"})
 # What comes of these may be the same memory as what they are taken of: a change of the one would change the other.
 _VIEWS: Final = frozenset({"getitem", "ravel", "reshape", "transpose"})
 _MAY_BE_STATE: Final = RESULTS | {Kind.KEY}
-_POINTER: Final = "'{name}' uses a pointer from outside; a plan has no place for it. Make it a parameter and pass the pointer."
+_POINTER: Final = "'{name}' uses a pointer from outside, and a plan has no place for it. Make it a parameter and pass the pointer."
 _TORCH_OPTIONS: Final = {"dim": "axis", "keepdim": "keepdims"}
 
 
@@ -343,7 +343,8 @@ class Placeholder(Operators):
     def softmax(self, dim: int = -1) -> Placeholder:
         """Shares along an axis, which sum up to 1."""
         raised: Placeholder = (self - self.max(axis=dim, keepdims=True)).exp()
-        return raised / raised.sum(axis=dim, keepdims=True)
+        shares: Placeholder = raised / raised.sum(axis=dim, keepdims=True)
+        return shares
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -362,8 +363,8 @@ class Placeholder(Operators):
     def _cannot(self, what: str) -> InvalidInput:
         return self._recorder.refuse(
             f"While '{self._recorder.name}' is traced nobody knows {what}: a plan holds the same steps for every "
-            "value. Choose with `np.where(condition, a, b)`, compute with the whole array (`x.sum()`, `np.exp(x)`), or use a "
-            "function for approval (`@sy.syft_function`), which may look at its values."
+            "value. Choose with `np.where(condition, a, b)`, compute with the whole array (`x.sum()`, `np.exp(x)`), or "
+            "use a function for approval (`@sy.syft_function`), which may look at its values."
         )
 
     def _no_word(self, name: str, why: str = "") -> InvalidInput:
@@ -419,8 +420,8 @@ class Placeholder(Operators):
         # `hasattr` must not answer: which way the function goes would be decided by what a placeholder has.
         raise self._recorder.refuse(text) if _asks_itself(sys._getframe(1).f_globals) else InvalidInput(text)
 
-    @property
-    def __class__(self) -> type[Placeholder]:  # type: ignore[override]
+    @property  # type: ignore[misc]  # nobody sets it
+    def __class__(self) -> type[Placeholder]:
         # `isinstance(x, np.ndarray)` comes here when the answer is no, and would decide for every value.
         if _asks_itself(sys._getframe(1).f_globals):
             raise self._cannot("of what type it is")

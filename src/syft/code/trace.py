@@ -17,7 +17,8 @@ from typing import Any, Final
 from syft.code.placeholder import Place, Placeholder, Recorder
 from syft.code.planned import check_plan, digest_of
 from syft.errors import InvalidInput, MissingExtra, SyftException
-from syft.model.plan import MAX_PLAN_INPUTS, Plan, place
+from syft.model.plan import MAX_PLAN_INPUTS, Plan, number_of, place
+from syft.model.step import Of, plain_value
 from syft.ops.kinds import Kind, kind_of
 from syft.ops.plans import run_plan
 from syft.wire import codec
@@ -145,13 +146,37 @@ def defaults_of(function: Callable[..., Any]) -> dict[str, Any]:
     return {one.name: one.default for one in found if one.default is not one.empty}
 
 
+def inlined(plan: Plan, values: Sequence[Any], state: Sequence[Any]) -> tuple[Any, ...]:
+    """What a plan comes to within a trace: its steps become steps of the plan that is being made.
+
+    Args:
+        plan: that is called.
+        values: its inputs, at least one of them a placeholder.
+        state: what it brings along, decoded.
+    """
+    mine = next(one for one in values if type(one) is Placeholder)
+    places: list[Any] = [*values, *state]
+    for step in plan.steps:
+        given = [
+            places[number_of(one.uid)] if isinstance(one, Of) else plain_value(one) for one in step.inputs
+        ]
+        options = {name: plain_value(value) for name, value in step.constants.items()}
+        places.append(mine._operate(step.op, *given, **options))
+    return tuple(places[number_of(uid)] for uid in plan.outputs)
+
+
+def is_traced(values: Sequence[Any]) -> bool:
+    """Whether these are what a function is given while it is traced."""
+    return any(type(one) is Placeholder for one in values)
+
+
 def _traced(
     function: Callable[..., Any], name: str, inputs: tuple[str, ...], state: Sequence[Any], gives_state: bool
 ) -> Plan:
     recorder = Recorder(name)
     declared = [Placeholder(recorder, recorder.constant(one, declared=True)) for one in state]
     given: list[Any] = [Placeholder(recorder, Place("input", number)) for number in range(len(inputs))]
-    returned = _called(function, given, State(declared) if gives_state else None)
+    returned = called_with(function, given, State(declared) if gives_state else None)
     if recorder.refused is not None:
         # Also where the function has caught it: it went the way that it keeps for failures.
         raise recorder.refused
@@ -173,8 +198,14 @@ def _traced(
     )
 
 
-def _called(function: Callable[..., Any], values: Sequence[Any], state: State | None) -> Any:
-    """What the function returns of these, each passed as its parameter takes it."""
+def called_with(function: Callable[..., Any], values: Sequence[Any], state: State | None) -> Any:
+    """What the function returns of these, each passed as its parameter takes it.
+
+    Args:
+        function: to call.
+        values: one for each of its inputs, in order.
+        state: for its last parameter; None where it takes none.
+    """
     parameters = list(inspect.signature(function).parameters.values())
     if state is not None:
         values = [*values, state]
@@ -266,7 +297,7 @@ def _check_comes_to_the_same(
     with _quiet():
         # Copies: a function may change what it is given, and is not to change the caller's examples.
         given = State([copy.deepcopy(one) for one in state]) if gives_state else None
-        returned = _called(function, [copy.deepcopy(one) for one in examples], given)
+        returned = called_with(function, [copy.deepcopy(one) for one in examples], given)
         try:
             results = run_plan(plan, list(examples), [codec.decode(one) for one in plan.state])
         except SyftException:
@@ -313,4 +344,4 @@ def _quiet() -> Iterator[None]:
             yield
 
 
-__all__ = ["State", "defaults_of", "input_names", "trace"]
+__all__ = ["State", "called_with", "defaults_of", "inlined", "input_names", "is_traced", "trace"]

@@ -1,1 +1,1 @@
-"""This package is a door: plans and protocols as PySyft 0.2 has them."""
+"""This package is a door: plans and protocols by the paths that PySyft 0.2 has them at."""

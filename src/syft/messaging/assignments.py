@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from syft.client.plans import Plan, PointerPlan
+from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.protocols import is_worker
 from syft.exceptions import ObjectNotFoundError
 from syft.model.object import ObjectKind
@@ -62,4 +62,4 @@ def look_up(worker: Any, assignment: Assignment, resolved: bool) -> tuple[Any, A
         return place, local
     if view.kind is not ObjectKind.PLAN:
         raise not_found(plan_id, place)
-    return place, PointerPlan(place, view.uid)
+    return place, pointer_to(place, view)

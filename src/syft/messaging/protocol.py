@@ -264,6 +264,8 @@ def known_by_node() -> dict[UID, Any]:
 class PointerToResult(PointerTensor):
     """A pointer to the note of a result: what `.get()` brings is the pointer to the result itself."""
 
+    _result: Any
+
     @classmethod
     def to_note(cls, note: Pointer, result: Any) -> PointerToResult:
         """A pointer to that note, which stands for that result."""

@@ -82,7 +82,6 @@ def chain() -> Protocol:
     return Protocol([("w1", inc), ("w2", double), ("w3", square)])
 
 
-
 # --- put together
 
 
@@ -222,9 +221,7 @@ def test_a_role_that_is_missing_or_unknown_is_named(three: Workers) -> None:
     with pytest.raises(RuntimeError, match="Nobody was named for second"):
         Protocol([("first", inc), ("second", double)]).deploy(first=three[0])
     with pytest.raises(RuntimeError, match="There is no third"):
-        Protocol([("first", inc), ("second", double)]).deploy(
-            first=three[0], second=three[1], third=three[2]
-        )
+        Protocol([("first", inc), ("second", double)]).deploy(first=three[0], second=three[1], third=three[2])
 
 
 def test_an_empty_protocol_is_deployed_to_nobody(alice: VirtualWorker) -> None:
@@ -276,7 +273,9 @@ def test_it_runs_only_when_every_name_has_a_worker() -> None:
 
 def test_another_shape_than_the_traced_one_runs(three: Workers) -> None:
     made = chain().deploy(*three)
-    assert np.array_equal(made.run(np.arange(6.0).reshape(2, 3)).get(), (2 * (np.arange(6.0).reshape(2, 3) + 1)) ** 2)
+    assert np.array_equal(
+        made.run(np.arange(6.0).reshape(2, 3)).get(), (2 * (np.arange(6.0).reshape(2, 3) + 1)) ** 2
+    )
 
 
 def test_plain_numbers_run(three: Workers) -> None:
@@ -362,7 +361,9 @@ def test_more_than_ten_values_keep_their_order(three: Workers) -> None:
 
 def test_a_failing_step_is_named_with_its_role_and_worker(three: Workers) -> None:
     made = Protocol([("w1", inc), ("w2", times_matrix), ("w3", inc)]).deploy(*three)
-    with pytest.raises(StepFailed, match=r"Step 2 of 3, 'times_matrix' at 'w2' \(bob\), did not end well") as caught:
+    with pytest.raises(
+        StepFailed, match=r"Step 2 of 3, 'times_matrix' at 'w2' \(bob\), did not end well"
+    ) as caught:
         made.run(np.zeros((2, 2)))
     assert (caught.value.step, caught.value.role, caught.value.site) == (2, "w2", "bob")
 
@@ -447,7 +448,9 @@ def test_a_whole_protocol_can_be_tried_here() -> None:
 # --- sent, found, fetched
 
 
-def test_it_is_found_by_its_tag_and_fetched_with_its_names(james: VirtualWorker, alice: VirtualWorker, bob: VirtualWorker) -> None:
+def test_it_is_found_by_its_tag_and_fetched_with_its_names(
+    james: VirtualWorker, alice: VirtualWorker, bob: VirtualWorker
+) -> None:
     made = Protocol([("w1", inc), ("w2", double), ("w1", square)], tags=["#found"], description="three steps")
     made.send(james)
     assert made.location is james
