@@ -45,7 +45,9 @@ def bench_workers() -> Iterator[Measure]:
     """Three workers in this process."""
     workers = [sy.VirtualWorker(id=f"w{number}") for number in range(3)]
     deployed = Measure("`Protocol.deploy` on 3 workers of one process", target=None, reference=0.42)
-    small = Measure("a protocol over 3 workers of one process, 10 numbers: run and get", target=2.0, reference=1.39)
+    small = Measure(
+        "a protocol over 3 workers of one process, 10 numbers: run and get", target=2.0, reference=1.39
+    )
     large = Measure("... 10 MiB: run and get", target=None, reference=102)
     made = sy.Protocol([("a", inc), ("b", double), ("c", inc)]).deploy(*workers)
     for _ in range(50):
@@ -54,9 +56,7 @@ def bench_workers() -> Iterator[Measure]:
     for _ in range(3):
         made.run(LARGE).get()
     large.repeat(20, lambda: made.run(LARGE).get())
-    deployed.repeat(
-        30, lambda: sy.Protocol([("a", inc), ("b", double), ("c", inc)]).deploy(*workers)
-    )
+    deployed.repeat(30, lambda: sy.Protocol([("a", inc), ("b", double), ("c", inc)]).deploy(*workers))
     yield from (deployed, small, large)
 
 
@@ -79,9 +79,15 @@ def bench_many(counts: list[int]) -> Iterator[Measure]:
             sy.Step("r0", all_means(len(group)), **{f"m{at}": steps[n] for at, n in enumerate(group)})
             for group in groups
         ]
-        end = sums[0] if len(sums) == 1 else sy.Step("r0", all_means(len(sums)), **{f"m{at}": one for at, one in enumerate(sums)})
+        end = (
+            sums[0]
+            if len(sums) == 1
+            else sy.Step("r0", all_means(len(sums)), **{f"m{at}": one for at, one in enumerate(sums)})
+        )
         made = sy.Protocol([end]).deploy(**{f"r{n}": worker for n, worker in enumerate(workers)})
-        measure = Measure(f"a protocol over {count} workers of one process, one call: run and get", target=None)
+        measure = Measure(
+            f"a protocol over {count} workers of one process, one call: run and get", target=None
+        )
         made.run().get()
         measure.repeat(10, lambda made=made: made.run().get())
         yield measure
@@ -93,7 +99,9 @@ def bench_datasites() -> Iterator[Measure]:
     large = Measure("... 10 MiB: run and get", target=500.0)
     direct = Measure("... 10 numbers, sites handing over through a gateway they share", target=None)
     with ExitStack() as stack:
-        sites = [stack.enter_context(sy.orchestra.launch(name=f"s{n}", port="auto", reset=True)) for n in range(3)]
+        sites = [
+            stack.enter_context(sy.orchestra.launch(name=f"s{n}", port="auto", reset=True)) for n in range(3)
+        ]
         owners = [site.login(**ROOT) for site in sites]
         for owner in owners:
             owner.register(name="Ada", password_verify=ADA["password"], **ADA)
@@ -141,9 +149,7 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory(prefix="datasite-bench-") as home:
         os.environ["SYFT_HOME"] = home
-        measures = [
-            one for name, group in groups.items() if options.only in (None, name) for one in group()
-        ]
+        measures = [one for name, group in groups.items() if options.only in (None, name) for one in group()]
     print(json.dumps({"measures": [one.report() for one in measures]}, indent=1))
 
 

@@ -11,9 +11,9 @@ import msgspec
 from support.people import Person
 from support.sites import own_value
 from syft.model.code import CodeSubmission, Given, Handed, InputPolicy, MustBe, OutputPolicy, Parameter, Part
-from syft.model.messages import jobs, requests
-from syft.model.messages.protocols import CarryOver, Carried, EndRun, RunStep, StepReply
 from syft.model.message import Done
+from syft.model.messages import jobs, requests
+from syft.model.messages.protocols import Carried, CarryOver, EndRun, RunStep, StepReply
 from syft.model.protocol import Deployment, FromRun, FromStep, Protocol, ProtocolStep, Site, Wire
 from syft.model.uid import UID
 from syft.transport.ask import ask

@@ -292,7 +292,7 @@ class Plan(Shown):
     def _send(self, worker: HasSession, traced: Traced, force: bool, pointable: bool) -> PointerPlan:
         session = worker.session
         key = (session.info.uid, self.digest)
-        if force or key not in self._pointers:
+        if force or not self._is_there(key):
             message = PutObject(
                 value=bring(session, traced),
                 tags=tuple(sorted(self._tags)),
@@ -304,6 +304,16 @@ class Plan(Shown):
                 [(worker, view)], owner=self.owner, traced=traced, defaults=self.defaults
             )
         return self._pointers[key]
+
+    def _is_there(self, key: tuple[UID, str]) -> bool:
+        """Whether it was sent there, and nobody has deleted it since."""
+        if key not in self._pointers:
+            return False
+        try:
+            self._pointers[key].refresh()
+        except NotFound:
+            return False
+        return True
 
     # --- shown
 

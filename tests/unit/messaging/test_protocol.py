@@ -14,7 +14,9 @@ import syft as sy
 from syft.client.plans import Plan, PointerPlan
 from syft.errors import InvalidInput, NotDeployed, StepFailed
 from syft.exceptions import ObjectNotFoundError, WorkerNotFoundException
+from syft.generic.object import AbstractObject
 from syft.messaging.protocol import PointerProtocol, Protocol
+from syft.model.object import ObjectRecord
 from syft.workers import VirtualWorker, local_worker
 
 
@@ -87,7 +89,7 @@ def chain() -> Protocol:
 
 def test_it_stands_where_the_page_says_and_at_the_root() -> None:
     assert sy.Protocol is Protocol
-    assert issubclass(Protocol, sy.generic.object.AbstractObject) if hasattr(sy, "generic") else True
+    assert issubclass(Protocol, AbstractObject)
 
 
 def test_a_new_protocol_has_what_it_was_given() -> None:
@@ -392,15 +394,8 @@ def test_nothing_is_left_behind(three: Workers) -> None:
 def everything_at(worker: VirtualWorker) -> int:
     """How many objects a worker's node keeps, also those that stand in no list."""
     worker.session.drop()
-    site = worker.node.open()
-    with site.store.reading() as reader:
-        return reader.count(sy.core_objects.ObjectRecord) if hasattr(sy, "core_objects") else _count(reader)
-
-
-def _count(reader) -> int:
-    from syft.model.object import ObjectRecord
-
-    return reader.count(ObjectRecord)
+    with worker.node.open().store.reading() as reader:
+        return reader.count(ObjectRecord)
 
 
 def test_the_local_worker_takes_part_like_any_other(alice: VirtualWorker) -> None:
