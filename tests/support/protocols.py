@@ -11,9 +11,9 @@ import msgspec
 from support.people import Person
 from support.sites import own_value
 from syft.model.code import CodeSubmission, Given, Handed, InputPolicy, MustBe, OutputPolicy, Parameter, Part
-from syft.model.messages import jobs, requests
-from syft.model.messages.protocols import CarryOver, Carried, EndRun, RunStep, StepReply
 from syft.model.message import Done
+from syft.model.messages import jobs, requests
+from syft.model.messages.protocols import Carried, CarryOver, EndRun, RunStep, StepReply
 from syft.model.protocol import Deployment, FromRun, FromStep, Protocol, ProtocolStep, Site, Wire
 from syft.model.uid import UID
 from syft.transport.ask import ask
@@ -103,7 +103,9 @@ class Deployed:
         message = RunStep(self.code(number), run or self.run, arguments, wait_s)
         return self.at(number).say(message, StepReply)
 
-    def sealed(self, number: int, edge: int = 0, *, run: UID | None = None, offset: int = 0) -> tuple[Parcel, int | None]:
+    def sealed(
+        self, number: int, edge: int = 0, *, run: UID | None = None, offset: int = 0
+    ) -> tuple[Parcel, int | None]:
         """A part of what goes over an edge, as the caller is given it."""
         person = self.at(number)
         message = CarryOver(self.code(number), run or self.run, edge, offset)
@@ -113,8 +115,6 @@ class Deployed:
 
     def carry(self, number: int, edge: int = 0, *, run: UID | None = None) -> None:
         """Bring what goes over an edge to its site, all of it."""
-        part = self.requests[number].code.submission.part
-        deployment = msgspec.msgpack.decode
         target = self._target(number, edge)
         offset: int | None = 0
         while offset is not None:
