@@ -639,7 +639,7 @@ def test_parts_come_in_any_order_and_are_checked_together(sites: Sites) -> None:
     assert value_of(deployed.at(1), deployed.do(1)) == PART_BYTES + 5
 
 
-def test_an_approved_site_cannot_fill_another(sites: Sites) -> None:
+def test_an_approved_site_cannot_fill_another(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many runs as are approved, and as many bytes as one account may have; beyond, it is told so."""
     deployed = two(sites, limit=2)
     beta, alpha = sites.beta.scientist, key_of(sites.alpha)
@@ -656,10 +656,15 @@ def test_an_approved_site_cannot_fill_another(sites: Sites) -> None:
         for _ in range(4)
     ]
     assert begun == ["ok", "ok", "quota_exceeded", "quota_exceeded"]
-    # Bytes: of those that an account may keep, 4 GiB, four of a gibibyte fit less what is there.
+    # Bytes: as many as an account may keep.
     many = two(sites, limit=100)
+    monkeypatch.setattr(
+        sites.beta.node,
+        "_settings",
+        msgspec.structs.replace(sites.beta.node.settings, bytes_per_account=8 * PART_BYTES),
+    )
     room = [
-        handing(alpha, beta, a_value(many, data, run=UID(), size=1 << 30), bytes(PART_BYTES))[0]
+        handing(alpha, beta, a_value(many, data, run=UID(), size=2 * PART_BYTES), bytes(PART_BYTES))[0]
         for _ in range(5)
     ]
     assert room == ["ok", "ok", "ok", "ok", "quota_exceeded"]

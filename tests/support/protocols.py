@@ -143,7 +143,7 @@ def deploy(
         people: by role, who asks, at that role's site.
         owners: by role, who approves there.
     """
-    sites = {role: site_of(person) for role, person in people.items()}
+    sites = {one.role: site_of(people[one.role]) for one in steps}
     asked = [
         people[one.role].request(submission)
         for one, submission in zip(steps, submissions(steps, sites, **options), strict=True)
