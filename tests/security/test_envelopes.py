@@ -43,7 +43,7 @@ from syft.transport.ask import ask
 from syft.transport.base import Parcel, Route
 from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAX_AGE_MS, MAX_AHEAD_MS, MAX_ENVELOPE, MAX_PAYLOAD, Header, inspect, seal
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ from syft.transport.base import Parcel
 from syft.transport.http import HttpRoute
 from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAGIC, MAX_AGE_MS, Header, hide, inspect, seal
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 pytestmark = pytest.mark.usefixtures("quick_mail")
 

@@ -37,7 +37,7 @@ from syft.transport.ask import letter
 from syft.transport.base import Parcel
 from syft.transport.memory import MemoryRoute
 from syft.wire.envelope import MAX_EVENTUAL, MAX_EVENTUAL_AGE_MS, MAX_PAYLOAD, Header, inspect
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 pytestmark = pytest.mark.usefixtures("quick_mail")
 

@@ -36,7 +36,7 @@ from syft.node.services import session as sessions
 from syft.node.services.session import MAX_SESSIONS
 from syft.server.serve import safe_host
 from syft.transport.memory import MemoryRoute
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 
 @pytest.fixture(autouse=True)

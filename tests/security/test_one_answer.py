@@ -25,7 +25,7 @@ from syft.model.messages import codes, datasets, jobs, objects, requests, users
 from syft.model.object import Face
 from syft.model.permission import Role
 from syft.model.uid import UID
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 # Who asks about things of the scientist's, on data of the owner's.
 ASKERS: Final = ("guest", "other_scientist", "other_owner")

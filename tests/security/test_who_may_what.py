@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from support.neighbours import a_node, introduction
 from support.people import Person, new_value, on
+from support.protocols import site_of, step, submissions
 from support.sites import (
     PASSWORD,
     Cast,
@@ -29,6 +30,8 @@ from support.sites import (
     refused,
     upload,
 )
+from syft.model.code import Part
+from syft.model.identity import Identity
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages import (
@@ -40,6 +43,7 @@ from syft.model.messages import (
     nodes,
     objects,
     pools,
+    protocols,
     requests,
     session,
     settings,
@@ -48,6 +52,7 @@ from syft.model.messages import (
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
 from syft.model.pool import DEFAULT_POOL
+from syft.model.protocol import FromStep
 from syft.model.request import HandlerAction
 from syft.model.step import Of, Step
 from syft.model.uid import UID
@@ -192,6 +197,19 @@ ROWS: Final = (
     Row(requests.WithdrawRequest, DATA,      NO,       ABSENT,    ABSENT,    ABSENT),
     Row(requests.WithdrawRequest, OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
 
+    # A step of a protocol; nobody has handed over what it takes.
+    Row(protocols.RunStep,        OWN,       NO,       ENDED,     ENDED,     ENDED),
+    Row(protocols.RunStep,        DATA,      NO,       ABSENT,    ABSENT,    ABSENT),    # only its author runs it
+    Row(protocols.RunStep,        OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(protocols.CarryOver,      OWN,       NO,       ABSENT,    ABSENT,    ABSENT),    # it has not run
+    Row(protocols.CarryOver,      OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(protocols.EndRun,         OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(protocols.EndRun,         OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(protocols.GetStanding,    OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(protocols.GetStanding,    OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(protocols.HandOver,       OWN,       ABSENT,   ABSENT,    ABSENT,    ABSENT),    # only a site whose key the
+    Row(protocols.HandOver,       OTHER,     ABSENT,   ABSENT,    ABSENT,    ABSENT),    # deployment names may
+
     Row(jobs.CallCode,            OWN,       NO,       "ok",      "ok",      "ok"),      # approved by an administrator
     Row(jobs.CallCode,            DATA,      NO,       ABSENT,    ABSENT,    ABSENT),    # only its author calls it
     Row(jobs.CallCode,            OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
@@ -255,6 +273,20 @@ class Stage:
         put = objects.PutObject(new_value(7), findable=findable, leased=leased)
         holder = sender if mine else self.site.other_scientist
         return holder.say(put, objects.ObjectReply).object.uid
+
+    def step(self, whose: str, sender: Person) -> requests.RequestView:
+        """An approved step of a protocol, by the sender or by somebody else, which takes a value from another site."""
+        author = self.author_of(whose, sender)
+        data = self.data_for(whose, sender)
+        steps = [
+            step("there", "return 1"),
+            step("here", "return [data, x]", objects={"data": data}, taken={"x": FromStep(0)}),
+        ]
+        there = site_of(author, node_uid=UID(), key=Identity.generate().verify_key)
+        _, submission = submissions(steps, {"here": site_of(author), "there": there})
+        request = author.request(submission)
+        approver = self.site.admin if author is not self.site.admin else self.site.owner
+        return approver.approve(request)
 
     def asked(self, whose: str, sender: Person) -> requests.RequestView:
         """A request of somebody else's to read an object of the sender's, or of another's."""
@@ -351,6 +383,21 @@ def a_dataset_of(stage: Stage, whose: str, sender: Person) -> UID:
 def a_call(stage: Stage, whose: str, sender: Person) -> Message:
     request, data = stage.approved(whose, sender)
     return jobs.CallCode({"data": on(data)}, request.code.uid, None, 20)
+
+
+def a_value_for(stage: Stage, whose: str, sender: Person) -> Message:
+    request = stage.step(whose, sender)
+    part = request.code.submission.part
+    assert isinstance(part, Part)
+    return protocols.HandOver(
+        protocol=part.protocol,
+        run=UID(),
+        source=0,
+        target=1,
+        parameter="x",
+        digest=blake3(b"").hexdigest(),
+        size=1,
+    )
 
 
 def an_approval(stage: Stage, whose: str, sender: Person) -> Message:
@@ -460,6 +507,19 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     requests.WithdrawRequest: lambda stage, whose, sender: requests.WithdrawRequest(
         stage.request(whose, sender).uid
     ),
+    protocols.RunStep: lambda stage, whose, sender: protocols.RunStep(
+        stage.step(whose, sender).code.uid, UID()
+    ),
+    protocols.CarryOver: lambda stage, whose, sender: protocols.CarryOver(
+        stage.step(whose, sender).code.uid, UID(), 0
+    ),
+    protocols.EndRun: lambda stage, whose, sender: protocols.EndRun(
+        stage.step(whose, sender).code.uid, UID()
+    ),
+    protocols.GetStanding: lambda stage, whose, sender: protocols.GetStanding(
+        (stage.step(whose, sender).code.uid,)
+    ),
+    protocols.HandOver: a_value_for,
     jobs.CallCode: a_call,
     jobs.GetJob: lambda stage, whose, sender: jobs.GetJob(stage.job(whose, sender).uid),
     jobs.ListJobs: lambda stage, whose, sender: jobs.ListJobs(code_uid=stage.job(whose, sender).code_uid),

@@ -17,7 +17,8 @@ from syft.model.uid import UID
 from syft.node.node import Node
 from syft.transport.base import Parcel
 from syft.wire.envelope import MAGIC, Header, inspect
-from syft.wire.types_model import decode_message, encode_record
+from syft.wire.records import encode_record
+from syft.wire.types_model import decode_message
 
 
 def now_ms() -> int:

@@ -15,7 +15,7 @@ from syft.model.settings import NodeInfo
 from syft.transport.ask import ask, expect
 from syft.transport.base import Route
 from syft.wire.codec import decode, encode
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 M = TypeVar("M", bound=Message)
 ROOT = ("info@openmined.org", "changethis")

@@ -18,7 +18,7 @@ from syft.model.protocol import Deployment, FromRun, FromStep, Protocol, Protoco
 from syft.model.uid import UID
 from syft.transport.ask import ask
 from syft.transport.base import Parcel
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 
 def step(
@@ -115,8 +115,6 @@ class Deployed:
 
     def carry(self, number: int, edge: int = 0, *, run: UID | None = None) -> None:
         """Bring what goes over an edge to its site, all of it."""
-        part = self.requests[number].code.submission.part
-        deployment = msgspec.msgpack.decode
         target = self._target(number, edge)
         offset: int | None = 0
         while offset is not None:
@@ -145,7 +143,7 @@ def deploy(
         people: by role, who asks, at that role's site.
         owners: by role, who approves there.
     """
-    sites = {role: site_of(person) for role, person in people.items()}
+    sites = {one.role: site_of(people[one.role]) for one in steps}
     asked = [
         people[one.role].request(submission)
         for one, submission in zip(steps, submissions(steps, sites, **options), strict=True)

@@ -54,7 +54,7 @@ from syft.transport.ask import now_ms
 from syft.transport.base import Parcel
 from syft.wire import codec
 from syft.wire.envelope import inspect
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 # How long one question may wait at a site for the end of a step; shorter than any proxy's patience.
 _WAIT_S: Final = 20.0

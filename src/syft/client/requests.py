@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from syft.client.access import AccessRequest, AnyRequest
+from syft.client.deployed import ProtocolView, plain, protocol_of
 from syft.client.handlers import Handler, Handlers
 from syft.client.limits import Amount, Limits, as_limits, asked_text
 from syft.client.lists import Listing, ViewList
@@ -54,6 +55,12 @@ class Request(AnyRequest):
         return ViewList("UserCode List", [UserCode(self._session, view) for view in views])
 
     @property
+    def protocol(self) -> ProtocolView | None:
+        """The protocol that it is about a step of, with the code of all its steps; None where it is about none."""
+        found = protocol_of(self._view)
+        return found[0] if found else None
+
+    @property
     def results_released(self) -> int:
         """How many results have left under it."""
         return self._view.results_released
@@ -67,10 +74,12 @@ class Request(AnyRequest):
     def changes(self) -> str:
         """What approving it would change, in a sentence."""
         code = self._code.submission
+        step = protocol_of(self._view)
+        about = f" {step[0].about(step[1])}" if step else ""
         asks = f"It asks for {limits_text(code.asked)}. " if code.asked.said else ""
         return (
             f"Request to change {code.name} (Pool Id: {code.pool}) to permission RequestStatus.APPROVED. "
-            f"{asks}{self._nested_text()}"
+            f"{asks}{self._nested_text()}{about}"
         )
 
     def _limits_text(self) -> str:
@@ -141,6 +150,13 @@ class Request(AnyRequest):
         ]
         if view.reason:
             facts.append(("Reason", view.reason))
+        step = protocol_of(view)
+        if step is not None:
+            protocol, number = step
+            facts.append(("Protocol", protocol.about(number)))
+            for site in protocol.sites:
+                facts.append((f"Site of {plain(site.role)}", f"{site}: {site.key}"))
+            facts.append(("All steps", "`request.protocol` shows what runs at every site, with the code."))
         for given, parameter in self._code.submission.renamed.items():
             facts.append(("Note", f"the policy's input '{given}' is the function's parameter '{parameter}'"))
         facts.append(("Changes", self.changes))

@@ -23,7 +23,7 @@ from syft.model.user import UserView
 from syft.transport.ask import Answer, ask, expect, letter, post
 from syft.transport.base import Route
 from syft.transport.relay import RelayRoute
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 M = TypeVar("M", bound=Message)
 

@@ -26,7 +26,7 @@ from syft.code.review import Finding, Kind, review_source
 from syft.code.scopes import Names, Use, every_argument, read_names
 from syft.errors import InvalidCode
 from syft.model.code import MAX_PARAMETERS, CodeSubmission, MustBe, Parameter
-from syft.wire.types_model import to_plain
+from syft.wire.records import to_plain
 
 # As Python ends lines: not at form feeds and the like, where `splitlines` does.
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")

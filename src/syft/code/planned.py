@@ -21,7 +21,7 @@ from syft.model.step import Constant, Dots, Items, Of, Operand, Slice, Step
 from syft.ops.operation import Growth, Operation
 from syft.ops.table import check_step, operation
 from syft.wire.peek import describe
-from syft.wire.types_model import to_plain
+from syft.wire.records import to_plain
 
 _CONTEXT: Final = b"syft plan 1\n"
 _canonical: Final = msgspec.msgpack.Encoder(enc_hook=to_plain, order="deterministic")

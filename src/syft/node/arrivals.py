@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from blake3 import blake3
@@ -90,7 +91,7 @@ class Arrivals:
             QuotaExceeded: more runs than the approval lets out, or more bytes than may wait.
         """
         with self._store.reading() as reader:
-            place = self._place(reader, sender, message, event)
+            place, _ = self._place(reader, sender, message)
             is_there = self._is_there(reader, place, message.digest)
         part = _part_of(message, data)
         if is_there or not len(part):
@@ -108,37 +109,36 @@ class Arrivals:
 
     # --- whether
 
-    def _place(self, reader: Reader, sender: bytes, message: HandOver, event: Event) -> _Place:
-        """Where that value belongs, if somebody here waits for it.
+    def _place(self, reader: Reader, sender: bytes, message: HandOver) -> tuple[_Place, int]:
+        """Where that value belongs, if somebody here waits for it, and how many runs are left there.
 
         Raises:
             NotFound: nobody does.
             InvalidState: whoever did has run.
-            QuotaExceeded: as many runs wait as are left.
         """
         codes = reader.select(Code, protocol=message.protocol, step=message.target)
         edge = _edge_of(codes, sender, message)
-        left = {code.uid: approvals_of(reader, code)[1] for code in codes}
-        if edge is None or not sum(left.values()):
+        left = sum(approvals_of(reader, code)[1] for code in codes)
+        if edge is None or not left:
             raise NotFound(NOT_EXPECTED)
         for code in codes:
             if reader.count(Job, code_uid=code.uid, run=message.run):
                 raise InvalidState("That step has run; nothing more is handed over to it in this run.")
-        waiting = {
-            one.run
-            for one in reader.select(
-                InTransit, protocol=message.protocol, step=message.target, direction=Direction.IN
-            )
-            if not one.has_expired(event.created_at)
-        }
+        return _Place(message.protocol, message.run, message.target, edge), left
+
+    def _check_admitted(self, reader: Reader, place: _Place, left: int, now: datetime) -> None:
+        """Raise unless one more run may wait. With the lock held: of two at once, one comes first.
+
+        Raises:
+            QuotaExceeded: as many wait as are left under the approval.
+        """
+        kept = reader.select(InTransit, protocol=place.protocol, step=place.step, direction=Direction.IN)
+        waiting = {one.run for one in kept if not one.has_expired(now)}
         waiting |= {
-            one.run
-            for one in list(self._arriving)
-            if (one.protocol, one.step) == (message.protocol, message.target)
+            one.run for one in self._arriving if (one.protocol, one.step) == (place.protocol, place.step)
         }
-        if message.run not in waiting and len(waiting) >= sum(left.values()):
+        if place.run not in waiting and len(waiting) >= left:
             raise QuotaExceeded("As many runs of that step wait here as are left under its approval.")
-        return _Place(message.protocol, message.run, message.target, edge)
 
     def _is_there(self, reader: Reader, place: _Place, digest: str) -> bool:
         there = reader.find(InTransit, **place._asdict(), direction=Direction.IN)
@@ -147,10 +147,11 @@ class Arrivals:
         return there is not None
 
     def _check_room(self, reader: Reader, place: _Place, size: int) -> None:
+        """Raise unless so many bytes may wait besides. With the lock held."""
         kept = reader.total(InTransit, "size", protocol=place.protocol, direction=Direction.IN)
         coming = sum(
             one.size
-            for where, one in list(self._arriving.items())
+            for where, one in self._arriving.items()
             if where.protocol == place.protocol and where != place
         )
         if kept + coming + size > self._most():
@@ -174,7 +175,7 @@ class Arrivals:
     def _take_part(
         self, place: _Place, sender: bytes, message: HandOver, part: memoryview, event: Event
     ) -> None:
-        arriving = self._begun(place, sender, message)
+        arriving = self._begun(place, sender, message, event)
         owner, upload = arriving.owner, arriving.upload
         try:
             self._uploads.put(owner, upload, message.offset, part)
@@ -195,7 +196,7 @@ class Arrivals:
         with self._lock:
             self._arriving.pop(place, None)
 
-    def _begun(self, place: _Place, sender: bytes, message: HandOver) -> _Arriving:
+    def _begun(self, place: _Place, sender: bytes, message: HandOver, event: Event) -> _Arriving:
         """The upload that a part belongs to, begun where it is the first."""
         with self._lock:
             self._forget_expired()
@@ -205,6 +206,8 @@ class Arrivals:
                     raise InvalidState("Another value is being handed over for that; it stays.")
                 return known
             with self._store.reading() as reader:
+                _, left = self._place(reader, sender, message)
+                self._check_admitted(reader, place, left, event.created_at)
                 self._check_room(reader, place, message.size)
             owner = UID.from_bytes(blake3(sender + bytes.fromhex(place.protocol)).digest(16))
             upload = self._uploads.begin(owner, message.size)
@@ -217,11 +220,12 @@ class Arrivals:
         value = ValueRef(
             digest=message.digest, size=message.size, type_name=message.type_name[:200], inline=inline
         )
-        with contextlib.suppress(_Known), self._store.writing(event) as tx:
+        with self._lock, contextlib.suppress(_Known), self._store.writing(event) as tx:
             # Asked again, in the transaction: approvals are withdrawn meanwhile, and others arrive.
-            self._place(tx, sender, message, event)
+            _, left = self._place(tx, sender, message)
             if self._is_there(tx, place, message.digest):
                 raise _Known
+            self._check_admitted(tx, place, left, event.created_at)
             self._check_room(tx, place, message.size)
             tx.add(
                 InTransit(

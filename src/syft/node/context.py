@@ -31,7 +31,7 @@ from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
 from syft.wire.envelope import MAX_PAYLOAD, ReplayGuard
-from syft.wire.types_model import encode_record
+from syft.wire.records import encode_record
 
 # Callers on the node's own machine.
 LOCAL_ORIGINS: Final = frozenset({"local", "127.0.0.1", "::1"})

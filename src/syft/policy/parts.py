@@ -15,7 +15,7 @@ from syft.model.code import CodeSubmission, Constant, Given, Handed, MustBe, OfT
 from syft.model.identity import seal_for
 from syft.model.protocol import Deployment, Edge, FromStep, ProtocolStep, Site
 from syft.model.uid import UID
-from syft.wire.types_model import decode_record, encode_record
+from syft.wire.records import decode_record, encode_record
 
 # Each is a value to keep and to hand over: as many as a step for a hundred sites has, ten times.
 MAX_LEAVING: Final = 1_000

@@ -25,7 +25,7 @@ PRELOAD: Final = (
     "pyarrow.compute",
     "pyarrow.csv",
     "pyarrow.parquet",
-    "syft.ops.apply",
+    "syft.ops.plans",
     # Last, when pandas is there: what the guide of 2024 needs of it.
     "syft.sandbox.compat",
 )

@@ -27,7 +27,8 @@ from syft.model.address import Address
 from syft.model.identity import KEY_BYTES, SIGNATURE_BYTES, Identity, is_signed_by, seal_for
 from syft.model.message import Message
 from syft.model.uid import UID
-from syft.wire.types_model import decode_message, decode_record, encode_record
+from syft.wire.records import decode_record, encode_record
+from syft.wire.types_model import decode_message
 
 MAGIC: Final = b"SYE1"
 PROTOCOL: Final = 1

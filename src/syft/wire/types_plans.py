@@ -9,8 +9,8 @@ import msgspec
 
 from syft.model.plan import Plan
 from syft.model.protocol import SharedProtocol
+from syft.wire.records import decode_record, encode_record
 from syft.wire.tags import Packer, Tag, Unpacker, register
-from syft.wire.types_model import decode_record, encode_record
 
 
 def _pack(value: msgspec.Struct, packer: Packer) -> object:

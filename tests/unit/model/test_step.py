@@ -21,7 +21,8 @@ from syft.model.step import (
     plain_value,
 )
 from syft.model.uid import UID
-from syft.wire.types_model import decode_message, encode_record
+from syft.wire.records import encode_record
+from syft.wire.types_model import decode_message
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 ATOMS = st.one_of(

@@ -7,17 +7,22 @@ import msgspec
 import pytest
 
 from syft.errors import InvalidInput, LimitExceeded, NotApproved, PolicyExhausted
-from syft.model.code import Code, CodeSubmission, Mode, OutputPolicy
+from syft.jobs.steps import onward
+from syft.model.code import Code, CodeSubmission, Mode, OutputPolicy, Parameter, Part
 from syft.model.job import Job, JobState, Release
 from syft.model.limits import JobLimits
 from syft.model.object import ObjectRecord, ValueRef
 from syft.model.permission import Grant
+from syft.model.protocol import Deployment, FromStep, Protocol, ProtocolStep, Site, Wire
 from syft.model.request import NestedCode, Request, RequestState
+from syft.model.transit import InTransit
 from syft.model.uid import UID
 from syft.policy.approval import approval_digest
 from syft.policy.disclosure import MAX_RELEASED_BYTES
 from syft.policy.outputs import can_leave, check_can_leave
+from syft.policy.parts import edges_of
 from syft.policy.release import release
+from syft.wire.records import encode_record
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER, SCIENTIST = UID(), UID()
@@ -159,3 +164,57 @@ def test_the_approval_digest_binds_every_part() -> None:
     assert base not in others
     assert len(others) == 11
     assert base == approval_digest("code", [nested], {"data": record}, "env", LIMITS)
+
+
+def of_a_step(*outputs: int | None) -> tuple[Code, Job]:
+    """A step whose result, or items of it, go to as many parameters of a second one, and its run."""
+    first = ProtocolStep(role="here", code=CODE.submission)
+    names = [f"x{number}" for number in range(len(outputs))]
+    second = CodeSubmission(name="g", source="", parameters=tuple(Parameter(name=name) for name in names))
+    wires: dict[str, Wire] = {name: FromStep(0, output) for name, output in zip(names, outputs, strict=True)}
+    site = Site(node_uid=UID(), name="here", kind="datasite", key=bytes(32))
+    steps = (first, ProtocolStep(role="here", code=second, wires=wires))
+    whole = encode_record(Deployment(protocol=Protocol(steps=steps), sites={"here": site}))
+    submission = msgspec.structs.replace(CODE.submission, part=Part(deployment=whole, step=0))
+    return msgspec.structs.replace(CODE, submission=submission), msgspec.structs.replace(JOB, run=UID())
+
+
+def let_on(ledger: ListLedger, code: Code, job: Job, *values: ValueRef) -> ObjectRecord | None:
+    """Release what goes over the edges, in their order."""
+    edges = edges_of(code.submission)[: len(values)]
+    return release(
+        ledger,
+        job=job,
+        code=code,
+        result=value(),
+        digest="approved",
+        owner_uid=OWNER,
+        onward=onward(job, code, edges, values, NOW),
+        now=NOW,
+    )
+
+
+def test_what_goes_to_other_steps_is_counted_and_granted_to_nobody() -> None:
+    code, job = of_a_step(0, None)
+    ledger = ListLedger(REQUEST)
+    for _ in range(2):
+        assert let_on(ledger, code, job, value(), value()) is None
+    with pytest.raises(PolicyExhausted):
+        let_on(ledger, code, job, value(), value())
+    kinds = [type(one) for one in ledger.records[1:]]
+    assert kinds == [InTransit, InTransit, Release] * 2
+
+
+def test_what_goes_to_other_steps_is_bounded_too() -> None:
+    code, job = of_a_step(None)
+    with pytest.raises(LimitExceeded):
+        let_on(ListLedger(REQUEST), code, job, value(MAX_RELEASED_BYTES + 1))
+
+
+def test_a_step_is_never_released_to_its_requester_by_mistake() -> None:
+    code, job = of_a_step(0, 1)
+    ledger = ListLedger(REQUEST)
+    for values in ((), (value(),)):
+        with pytest.raises(AssertionError, match="where its protocol says"):
+            let_on(ledger, code, job, *values)
+    assert ledger.records == [REQUEST]

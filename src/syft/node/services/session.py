@@ -19,7 +19,7 @@ from syft.node.context import LOCAL_ORIGINS, Context
 from syft.node.dispatch import handles
 from syft.node.passwords import is_password, nobody
 from syft.store.base import Transaction
-from syft.wire.types_model import decode_record
+from syft.wire.records import decode_record
 
 # A person has a few notebooks and a script or two; more keys than this at once are somebody else's.
 MAX_SESSIONS: Final = 50
