@@ -7,6 +7,7 @@ from sklearn.datasets import load_breast_cancer
 
 import syft as sy
 
+sy.settings.quiet = True
 ROLES = ["hospital_a", "hospital_b", "hospital_c"]
 servers = {role: sy.orchestra.launch(name=role, port="auto", reset=True) for role in ROLES}
 owners = {
@@ -19,7 +20,7 @@ columns = ["mean radius", "mean texture", "mean concavity", "worst area", "worst
 table = (table[columns] - table[columns].mean()) / table[columns].std() * 1.0
 table["malignant"] = 1 - load_breast_cancer().target[table.index]
 held_back, parts = table[:120], np.array_split(np.arange(120, len(table)), 3)
-for (role, owner), rows in zip(owners.items(), parts):
+for owner, rows in zip(owners.values(), parts, strict=True):
     mock = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 5)), columns=columns)
     mock["malignant"] = [0, 1] * 10
     asset = sy.Asset(name="patients", data=table.iloc[rows], mock=mock)

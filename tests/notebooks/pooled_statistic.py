@@ -7,6 +7,7 @@ from sklearn.datasets import load_diabetes
 
 import syft as sy
 
+sy.settings.quiet = True
 ROLES = ["clinic_a", "clinic_b", "clinic_c"]
 servers = {role: sy.orchestra.launch(name=role, port="auto", reset=True) for role in ROLES}
 owners = {
@@ -14,7 +15,7 @@ owners = {
 }
 # %% Real data: 442 patients of a study of diabetes, divided among them
 table = load_diabetes(as_frame=True, scaled=False).frame[["age", "bmi", "bp"]]
-for (role, owner), rows in zip(owners.items(), np.array_split(np.arange(len(table)), 3)):
+for owner, rows in zip(owners.values(), np.array_split(np.arange(len(table)), 3), strict=True):
     mock = pd.DataFrame({"age": [50.0, 60.0], "bmi": [25.0, 30.0], "bp": [90.0, 100.0]})
     asset = sy.Asset(name="patients", data=table.iloc[rows], mock=mock)
     owner.upload_dataset(sy.Dataset(name="diabetes", asset_list=[asset]))
@@ -44,10 +45,10 @@ parts = {
 total = sy.secure_sum(parts, at="clinic_a")
 protocol = sy.Protocol([sy.Step("clinic_a", mean_and_spread, sums=total)], tags=["#pooled"])
 protocol.deploy(**scientist, reason="How heavy are our patients?")
-print(protocol.plans[3][1].name, "->", protocol.plans[4][1].name)
+for role, code in protocol.plans:
+    print(role.name, code.name)
 # %% What an owner reads before she agrees
-request = owners["clinic_b"].requests.get_all_pending()[0]
-print("edge" if "hands" in str(request) else "?")
+print(owners["clinic_b"].requests.get_all_pending()[1])
 for owner in owners.values():
     for request in owner.requests.get_all_pending():
         request.approve()

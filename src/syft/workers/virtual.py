@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from syft.access.caller import Caller
 from syft.client import present
+from syft.client.session import Session
 from syft.core.node.domain import Domain
 from syft.errors import InvalidInput, SyftException
 from syft.model.message import Message
@@ -42,6 +43,7 @@ class VirtualWorker(BaseWorker):
     node: Domain
     hook: Any
     msg_history: deque[str]
+    _asking: Session | None
 
     def __new__(
         cls,
@@ -72,6 +74,7 @@ class VirtualWorker(BaseWorker):
         self.node = Domain(str(own))
         self.msg_history = deque(maxlen=_MAX_HISTORY)
         BaseWorker.__init__(self, own, self.node.get_root_client())
+        self._asking = None
         self.hook = hook
         self.is_client_worker = is_client_worker
         if auto_add:
@@ -94,6 +97,14 @@ class VirtualWorker(BaseWorker):
                 self.worker_id, self.node.observer, self.msg_history, verbose=verbose
             )
         self.load_data(data)
+
+    @property
+    def asking(self) -> Session:
+        """As whom the owner asks for what has to be approved, and then approves it: whoever wrote code never does."""
+        if self._asking is None:
+            session: Session = self.node.get_client().session
+            self._asking = session
+        return self._asking
 
     def close(self) -> None:
         """Have the worker end, with all that it keeps. Its id is free again. May be called twice."""

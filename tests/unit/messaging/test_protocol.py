@@ -151,7 +151,7 @@ def test_deployed_plans_are_pointers_at_their_workers(three: Workers) -> None:
 
 def test_a_deployed_protocol_is_not_deployed_again(three: Workers) -> None:
     made = chain().deploy(*three)
-    with pytest.raises(RuntimeError, match="This protocol is already deployed to alice, bob, charlie."):
+    with pytest.raises(RuntimeError, match=r"This protocol is already deployed to alice, bob, charlie."):
         made.deploy(*three)
 
 
@@ -228,7 +228,7 @@ def test_a_role_that_is_missing_or_unknown_is_named(three: Workers) -> None:
 
 def test_an_empty_protocol_is_deployed_to_nobody(alice: VirtualWorker) -> None:
     Protocol().deploy()
-    with pytest.raises(RuntimeError, match="This protocol is designed for 0 workers, but 1 were provided."):
+    with pytest.raises(RuntimeError, match=r"This protocol is designed for 0 workers, but 1 were provided."):
         Protocol().deploy(alice)
 
 
@@ -238,7 +238,7 @@ def test_deploying_is_all_or_nothing(three: Workers) -> None:
         return x + 1
 
     made = Protocol([("w1", inc), ("w2", unbuilt), ("w3", square)])
-    with pytest.raises(RuntimeError, match="A plan needs to be built before being sent to a worker."):
+    with pytest.raises(RuntimeError, match=r"A plan needs to be built before being sent to a worker."):
         made.deploy(*three)
     assert made.workers_resolved is False
     assert made.plans == [("w1", inc), ("w2", unbuilt), ("w3", square)]
@@ -253,7 +253,7 @@ def test_real_workers_run_at_once(three: Workers) -> None:
 
 def test_real_workers_are_not_deployed_to_others(three: Workers) -> None:
     made = Protocol([(three[0], inc), (three[1], double)])
-    with pytest.raises(RuntimeError, match="This protocol is already deployed to alice, bob."):
+    with pytest.raises(RuntimeError, match=r"This protocol is already deployed to alice, bob."):
         made.deploy(*three)
 
 
@@ -475,10 +475,10 @@ def test_a_sent_protocol_runs_on_arguments_at_its_worker(james: VirtualWorker, t
     made.send(james)
     with pytest.raises(
         RuntimeError,
-        match="This protocol has been sent to james, but you provided local arguments or pointers to me.",
+        match=r"This protocol has been sent to james, but you provided local arguments or pointers to me.",
     ):
         made.run(one())
-    with pytest.raises(RuntimeError, match="pointers to alice."):
+    with pytest.raises(RuntimeError, match=r"pointers to alice."):
         made.run(three[0].send(one()))
     note = made.run(james.send(one()))
     assert note.location is james
