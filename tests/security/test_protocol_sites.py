@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from support.envelopes import now_ms
 from support.people import Person, on
 from support.protocols import Deployed, deploy, site_of, step, submissions
 from support.sites import Cast, at_once, cast_on, fresh, opened, own_value, refused, tampering, upload
+from syft.config import Settings
 from syft.errors import SyftException
 from syft.model.code import (
     CodeSubmission,
@@ -49,6 +51,8 @@ from syft.model.object import INLINE_BYTES, LEASE, Face, ObjectRecord
 from syft.model.protocol import FromStep, ProtocolStep, Site
 from syft.model.transit import Direction, InTransit
 from syft.model.uid import UID
+from syft.model.user import User
+from syft.node.in_process import InProcessNode
 from syft.transport.ask import ask, exchange
 from syft.transport.base import Parcel
 from syft.transport.memory import MemoryRoute
@@ -774,3 +778,31 @@ def test_a_plain_function_takes_nothing_from_sites(sites: Sites) -> None:
     sites.alpha.owner.approve(request)
     job = sites.alpha.scientist.call("plain", x=own_value({"any": [1, 2.0]}))
     assert sites.alpha.scientist.read(job.result_uid) == {"any": [1, 2.0]}
+
+
+def test_nodes_of_one_process_take_steps_from_keys_alone() -> None:
+    """Where keys have accounts by asking, asking for a step is enough; what a site hands over makes no account."""
+    with ExitStack() as stack:
+        nodes = [
+            InProcessNode(name, "vm", settings=Settings(home=Path(), isolation="process")) for name in "ab"
+        ]
+        roots = []
+        for node in nodes:
+            stack.callback(node.close)
+            root = Person(MemoryRoute(node))
+            root.identity = node.identity
+            roots.append(root)
+        first, second = nodes
+        first.attach(second.uid, MemoryRoute(second))
+        people = {name: Person(MemoryRoute(node)) for name, node in zip("ab", nodes, strict=True)}
+        people["b"].identity = people["a"].identity
+        steps = [step("a", "return k", given=["k"]), step("b", "return x + 1", taken={"x": FromStep(0)})]
+        deployed = deploy(steps, people, dict(zip("ab", roots, strict=True)))
+        with second.open().store.reading() as reader:
+            accounts = reader.count(User)
+        assert deployed.do(0, k=4).handed_over == (True,)
+        assert value_of(people["b"], deployed.do(1)) == 5
+        stranger = Identity.generate()
+        assert handing(stranger, people["b"], a_value(deployed, b"x"), b"x")[0] == "not_found"
+        with second.open().store.reading() as reader:
+            assert reader.count(User) == accounts

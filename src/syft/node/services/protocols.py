@@ -313,8 +313,11 @@ def get_standing(ctx: Context, message: GetStanding) -> Message:
         raise InvalidInput(f"At most {_MAX_ASKED:,} codes in one message.")
     expire(ctx.site, ctx.now)
     with ctx.site.store.reading() as reader:
-        codes = [_own_step(ctx, reader, uid) for uid in message.code_uids]
-        return StandingReply(tuple(_standing(reader, code) for code in codes))
+        # Each once: a code is as large as its protocol.
+        standing = {
+            uid: _standing(reader, _own_step(ctx, reader, uid)) for uid in dict.fromkeys(message.code_uids)
+        }
+    return StandingReply(tuple(standing[uid] for uid in message.code_uids))
 
 
 def _standing(reader: Reader, code: Code) -> Standing:
