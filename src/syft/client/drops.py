@@ -36,6 +36,10 @@ class Drops:
         finalizer.atexit = False
         return finalizer
 
+    def note(self, uid: UID) -> None:
+        """Note `uid` now."""
+        self._waiting.append(uid)
+
     @property
     def waiting(self) -> int:
         """How many the node has not been told of."""

@@ -150,6 +150,12 @@ class Pointer(Operators, Shown):
         self._is_gone = True
         return SyftSuccess(f"Object {self.id.hex} deleted.")
 
+    def give_up(self) -> None:
+        """Have the node forget an object that was made in passing, with the next question that it is asked."""
+        self._there().drops.note(self.id)
+        self.let_live()
+        self._is_gone = True
+
     # --- what is said of it
 
     @property

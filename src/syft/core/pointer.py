@@ -58,7 +58,10 @@ class Pointer(CorePointer):
             raise AuthorizationException(
                 f"You do not have permission to .get() Object with ID: {self.id} Please submit a request."
             ) from error
-        if delete_obj:
+        if delete_obj and self.gc_enabled and not self.pointable:
+            # It stands in no list: nobody sees that it goes a little later.
+            self.give_up()
+        elif delete_obj:
             with contextlib.suppress(SyftException):  # another's: it was read, and stays
                 self.delete()
         return value

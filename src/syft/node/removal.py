@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -16,7 +16,7 @@ from syft.model.request import Request, RequestHandler, RequestState
 from syft.model.transit import InTransit
 from syft.model.uid import UID
 from syft.node.context import Site
-from syft.store.base import Before, Transaction
+from syft.store.base import Before, OneOf, Transaction
 
 # As times rest in the store.
 _MOMENT = timedelta(microseconds=1)
@@ -24,59 +24,69 @@ _MOMENT = timedelta(microseconds=1)
 _ENDS = {RequestState.PENDING: RequestState.REJECTED, RequestState.APPROVED: RequestState.REVOKED}
 
 
-def void_grants(tx: Transaction, object_uid: UID) -> None:
-    """Remove every grant to the object's value."""
-    for grant in tx.select(Grant, object_uid=object_uid):
+def void_grants(tx: Transaction, object_uids: Iterable[UID]) -> None:
+    """Remove every grant to these objects' values."""
+    for grant in tx.select(Grant, OneOf("object_uid", object_uids)):
         tx.remove(Grant, grant.uid)
 
 
 def end_requests(
     tx: Transaction,
-    record: ObjectRecord,
+    object_uids: Iterable[UID],
     *,
     states: Iterable[RequestState],
     reason: str,
     by: UID | None,
     now: datetime,
 ) -> list[UID]:
-    """End the requests for an object that are in these states; returns which, for waking who waits for them.
+    """End the requests for objects that are in these states; returns which, for waking who waits for them.
 
     Args:
-        tx: in which the object changes or goes.
-        record: which object.
+        tx: in which the objects change or go.
+        object_uids: which objects.
         states: pending ones are rejected, approved ones revoked.
         reason: what the requesters are told.
         by: whose doing it is; None for the node itself.
         now: the time, in UTC.
     """
     ended = []
-    for state in states:
-        for request in tx.select(Request, object_uid=record.uid, state=state):
-            tx.replace(
-                msgspec.structs.replace(
-                    request, state=_ENDS[state], decision_reason=reason, decided_by=by, decided_at=now
-                )
+    for request in tx.select(Request, OneOf("object_uid", object_uids), OneOf("state", states)):
+        tx.replace(
+            msgspec.structs.replace(
+                request,
+                state=_ENDS[request.state],
+                decision_reason=reason,
+                decided_by=by,
+                decided_at=now,
             )
-            ended.append(request.uid)
+        )
+        ended.append(request.uid)
     return ended
 
 
-def remove_object(tx: Transaction, record: ObjectRecord, *, by: UID | None, now: datetime) -> list[UID]:
-    """Take an object away: grants and requests end with it, and its UID will be nobody's again.
+def remove_objects(
+    tx: Transaction, records: Sequence[ObjectRecord], *, by: UID | None, now: datetime
+) -> list[UID]:
+    """Take objects away: grants and requests end with them, and their UIDs will be nobody's again.
 
-    Its blobs stay until `remove_blobs`, after the transaction.
+    Their blobs stay until `remove_blobs`, after the transaction.
 
     Returns:
         The requests that ended, for waking who waits for them.
     """
-    ended = end_requests(tx, record, states=_ENDS, reason="The object is gone.", by=by, now=now)
-    void_grants(tx, record.uid)
-    for failed in tx.select(FailedOperations, object_uid=record.uid):
+    uids = [record.uid for record in records]
+    asked_for = {request.object_uid for request in tx.select(Request, OneOf("object_uid", uids))}
+    ended = []
+    if asked_for:
+        ended = end_requests(tx, uids, states=_ENDS, reason="The object is gone.", by=by, now=now)
+    void_grants(tx, uids)
+    for failed in tx.select(FailedOperations, OneOf("object_uid", uids)):
         tx.remove(FailedOperations, failed.uid)
-    # What was made in passing nobody else has heard of; of the rest others may hold pointers.
-    if record.lease_until is None or record.findable or tx.count(Request, object_uid=record.uid):
-        tx.add(RetiredUid(uid=record.uid, retired_at=now))
-    tx.remove(ObjectRecord, record.uid)
+    for record in records:
+        # What was made in passing nobody else has heard of; of the rest others may hold pointers.
+        if record.lease_until is None or record.findable or record.uid in asked_for:
+            tx.add(RetiredUid(uid=record.uid, retired_at=now))
+        tx.remove(ObjectRecord, record.uid)
     return ended
 
 
@@ -106,10 +116,11 @@ def expire(site: Site, now: datetime) -> None:
     ended: list[UID] = []
     # Not the event of the message that happened to come by: that one is not refused as a replay for it.
     with site.store.writing(Event(verb="node.expired", created_at=now)) as tx:
-        for record in tx.select(ObjectRecord, leased):
+        records = tx.select(ObjectRecord, leased)
+        for record in records:
             tx.also(Event(verb="object.expired", subject_uid=record.uid, created_at=now))
-            ended += remove_object(tx, record, by=None, now=now)
             blobs |= record.blobs
+        ended += remove_objects(tx, records, by=None, now=now)
         for request in tx.select(Request, overdue, state=RequestState.PENDING):
             tx.also(Event(verb="request.expired", subject_uid=request.uid, created_at=now))
             tx.replace(

@@ -22,7 +22,7 @@ from syft.model.uid import UID
 from syft.model.user import User
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
-from syft.node.removal import remove_blobs, remove_object, wake
+from syft.node.removal import remove_blobs, remove_objects, wake
 from syft.node.services.objects import take_value
 from syft.store.base import Contains
 
@@ -161,7 +161,7 @@ def delete_dataset(ctx: Context, message: DeleteDataset) -> Message:
             record = tx.find(ObjectRecord, uid=asset.object_uid)
             if record is not None:
                 digests |= record.blobs
-                ended += remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
+                ended += remove_objects(tx, [record], by=ctx.user_uid, now=ctx.now)
         tx.remove(DatasetRecord, dataset.uid)
     remove_blobs(ctx.site, digests)
     wake(ctx.site, ended)

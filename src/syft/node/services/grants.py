@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from syft.model.object import ObjectRecord
+from syft.access.caller import Caller
+from syft.access.checks import can_read_value
+from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Grant
 from syft.model.uid import UID
 from syft.store.base import Reader
@@ -20,6 +22,13 @@ def has_grant(reader: Reader, record: ObjectRecord, user_uid: UID | None) -> boo
     if user_uid is None:
         return False
     return any(is_for(one, record) for one in reader.select(Grant, object_uid=record.uid, user_uid=user_uid))
+
+
+def may_read(caller: Caller, reader: Reader, record: ObjectRecord, face: Face = Face.PRIVATE) -> bool:
+    """Whether somebody may have that value. Grants are looked up only where nothing else lets them."""
+    return can_read_value(caller, record, face, False) or can_read_value(
+        caller, record, face, has_grant(reader, record, caller.uid)
+    )
 
 
 def granted_to(reader: Reader, record: ObjectRecord) -> frozenset[UID]:

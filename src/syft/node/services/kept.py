@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from syft.access.checks import can_change, can_find, can_read_value
+from syft.access.checks import can_change, can_find
 from syft.code.planned import check_plan
 from syft.errors import (
     AlreadyExists,
@@ -31,7 +31,7 @@ from syft.model.messages.objects import (
     PutObject,
     ReplaceObject,
 )
-from syft.model.object import Face, ObjectKind, ObjectRecord, RetiredUid, ValueRef, check_tags
+from syft.model.object import ObjectKind, ObjectRecord, RetiredUid, ValueRef, check_tags
 from syft.model.permission import Capability, Grant
 from syft.model.plan import Plan
 from syft.model.protocol import SharedProtocol
@@ -43,11 +43,11 @@ from syft.node.removal import (
     end_requests,
     expire,
     remove_blobs,
-    remove_object,
+    remove_objects,
     void_grants,
     wake,
 )
-from syft.node.services.grants import has_grant
+from syft.node.services.grants import has_grant, may_read
 from syft.node.services.objects import take_value
 from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 from syft.store.tables import OBJECT_UID_TAKEN
@@ -65,8 +65,7 @@ NOT_THERE: Final = "There is no such object, or it is not yours to see."
 
 def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectView:
     """An object for somebody who may know of it."""
-    granted = has_grant(reader, record, ctx.caller.uid)
-    readable = record.private is not None and can_read_value(ctx.caller, record, Face.PRIVATE, granted)
+    readable = record.private is not None and may_read(ctx.caller, reader, record)
     mine = can_change(ctx.caller, record)
     value = record.private or record.mock
     if record.op and not readable:
@@ -321,10 +320,10 @@ def replace_object(ctx: Context, message: ReplaceObject) -> Message:
                 check_quota(ctx, tx, value.size - (old.private.size if old.private else 0), objects=0)
             record = msgspec.structs.replace(old, private=value, kind=kind)
             tx.replace(record)
-            void_grants(tx, record.uid)
+            void_grants(tx, [record.uid])
             ended = end_requests(
                 tx,
-                record,
+                [record.uid],
                 states=(RequestState.APPROVED,),
                 reason="The value was replaced by another. Ask again for that one.",
                 by=ctx.user_uid,
@@ -379,7 +378,7 @@ def delete_object(ctx: Context, message: DeleteObject) -> Message:
     with ctx.site.store.writing(ctx.event("object.deleted", message.uid)) as tx:
         record = changeable(ctx, tx, message.uid)
         _check_is_free(record)
-        ended = remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
+        ended = remove_objects(tx, [record], by=ctx.user_uid, now=ctx.now)
     remove_blobs(ctx.site, record.blobs)
     wake(ctx.site, ended)
     return Done()

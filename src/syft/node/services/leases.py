@@ -11,18 +11,18 @@ from typing import Final
 
 import msgspec
 
-from syft.access.checks import can_drop, can_read_value
+from syft.access.checks import can_drop
 from syft.errors import InvalidInput, NotFound
 from syft.model.message import Done, Message
 from syft.model.messages.objects import MAX_LEASES, DropLeases, RenewLeases
-from syft.model.object import Face, ObjectRecord
+from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.node.context import Context
 from syft.node.dispatch import handles
-from syft.node.removal import expire, remove_blobs, remove_object
-from syft.node.services.grants import has_grant
+from syft.node.removal import expire, remove_blobs
+from syft.node.services.grants import may_read
 from syft.store.base import OneOf, Reader
 
 # A lease this fresh is not renewed again; by a look at the value only when half of it is over: not every look
@@ -60,8 +60,7 @@ def _may_renew(ctx: Context, reader: Reader, record: ObjectRecord, used: timedel
         return False
     if record.lease_until - ctx.now > ctx.site.lease - used:
         return False
-    granted = has_grant(reader, record, ctx.caller.uid)
-    return can_drop(ctx.caller, record) or can_read_value(ctx.caller, record, Face.PRIVATE, granted)
+    return can_drop(ctx.caller, record) or may_read(ctx.caller, reader, record)
 
 
 @handles(DropLeases, needs=Capability.KEEP_OBJECTS)
@@ -72,25 +71,28 @@ def drop_leases(ctx: Context, message: DropLeases) -> Message:
     """
 
     def droppable(reader: Reader) -> list[ObjectRecord]:
-        records = [reader.find(ObjectRecord, uid=uid) for uid in _some(message.uids)]
-        wanted = [RequestState.PENDING, RequestState.APPROVED]
-        return [
+        records = [
             one
-            for one in records
-            if one is not None
-            and can_drop(ctx.caller, one)
-            and not reader.count(Request, OneOf("state", wanted), object_uid=one.uid)
+            for one in reader.select(ObjectRecord, OneOf("uid", _some(message.uids)))
+            if can_drop(ctx.caller, one)
         ]
+        wanted = OneOf("state", [RequestState.PENDING, RequestState.APPROVED])
+        asked_for = {
+            request.object_uid
+            for request in reader.select(Request, wanted, OneOf("object_uid", [one.uid for one in records]))
+        }
+        return [one for one in records if one.uid not in asked_for]
 
     with ctx.site.store.reading() as reader:
         if not droppable(reader):
             return Done()
     blobs: set[str] = set()
     with ctx.site.store.writing(ctx.event("objects.dropped")) as tx:
-        for record in droppable(tx):
+        records = droppable(tx)
+        for record in records:
             tx.also(ctx.event("object.dropped", record.uid))
-            remove_object(tx, record, by=ctx.user_uid, now=ctx.now)
             blobs |= record.blobs
+        remove_objects(tx, records, by=ctx.user_uid, now=ctx.now)
     remove_blobs(ctx.site, blobs)
     return Done()
 

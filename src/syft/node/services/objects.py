@@ -7,7 +7,6 @@ from typing import Final
 
 from blake3 import blake3
 
-from syft.access.checks import can_read_value
 from syft.errors import InvalidInput, NotFound, QuotaExceeded
 from syft.model.message import Done, Message
 from syft.model.messages.datasets import NewValue
@@ -24,7 +23,7 @@ from syft.model.object import INLINE_BYTES, ObjectRecord, ValueRef
 from syft.model.permission import Capability
 from syft.node.context import Attached, Context
 from syft.node.dispatch import handles
-from syft.node.services.grants import has_grant
+from syft.node.services.grants import may_read
 from syft.node.services.leases import is_worn, renew
 from syft.store.base import Reader
 
@@ -127,8 +126,7 @@ def readable(ctx: Context, reader: Reader, message: ReadValue) -> tuple[ObjectRe
     """
     record = reader.find(ObjectRecord, uid=message.object_uid)
     if record is not None and not record.has_expired(ctx.now):
-        granted = has_grant(reader, record, ctx.caller.uid)
         value = record.face(message.face)
-        if value is not None and can_read_value(ctx.caller, record, message.face, granted):
+        if value is not None and may_read(ctx.caller, reader, record, message.face):
             return record, value
     raise NotFound("You do not have permission to access private data.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 
-from syft.access.checks import can_read_value
 from syft.code.planned import check_plan, digest_of
 from syft.errors import (
     AuthorizationException,
@@ -20,13 +19,13 @@ from syft.jobs.operations import Result
 from syft.model.message import Message
 from syft.model.messages.objects import Brought
 from syft.model.messages.plans import PlanReply, RunPlan
-from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
+from syft.model.object import ObjectKind, ObjectRecord, ValueRef
 from syft.model.permission import Capability
 from syft.model.plan import Plan, number_of
 from syft.model.uid import UID
 from syft.node.context import PAGE_BYTES, Context
 from syft.node.dispatch import handles
-from syft.node.removal import expire, remove_blobs
+from syft.node.removal import remove_blobs
 from syft.node.services.computing import (
     Story,
     Work,
@@ -36,12 +35,11 @@ from syft.node.services.computing import (
     known_inputs,
     private_values,
 )
-from syft.node.services.grants import has_grant
+from syft.node.services.grants import may_read
 from syft.node.services.kept import MAX_PLAN_BYTES, NOT_THERE, known
 from syft.node.services.leases import is_worn, renew
 from syft.node.services.objects import take_value
 from syft.ops.table import describe, operation
-from syft.store.base import Reader
 from syft.wire import codec
 
 
@@ -104,7 +102,7 @@ def _plan_of(ctx: Context, message: RunPlan) -> Plan:
     assert message.plan_uid is not None
     with ctx.site.store.reading() as reader:
         record = known(ctx, reader, message.plan_uid)
-        if not _is_readable(ctx, reader, record):
+        if not may_read(ctx.caller, reader, record):
             raise NotFound(NOT_THERE)
         worn = is_worn(ctx, reader, record)
     if worn:
@@ -122,10 +120,6 @@ def _plan_of(ctx: Context, message: RunPlan) -> Plan:
     return plan
 
 
-def _is_readable(ctx: Context, reader: Reader, record: ObjectRecord) -> bool:
-    return can_read_value(ctx.caller, record, Face.PRIVATE, has_grant(reader, record, ctx.caller.uid))
-
-
 # --- results that are told and not kept
 
 
@@ -134,7 +128,6 @@ def _told(
 ) -> tuple[ValueRef, ...]:
     """The results, for who may read every input; nothing is written."""
     check_brought(brought, uids)
-    expire(ctx.site, ctx.now)
     with ExitStack() as landing:
         along = {one.uid: take_value(ctx, landing, one.value) for one in brought}
         inputs: dict[UID, ObjectRecord] = {}
