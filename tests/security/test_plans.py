@@ -566,3 +566,21 @@ def test_a_constant_of_an_approved_plan_is_filled_in(site: Cast) -> None:
     job = site.scientist.call(plan.name, x=ObjectArgument(data))
     assert job.result_uid is not None, job
     assert site.scientist.read(job.result_uid) == 35
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x" * 20_000,
+        b"SYFTVAL1" + bytes(16) + b"x" * 20_000,
+        b"SYFTVAL1" + (0).to_bytes(8, "little") + (1).to_bytes(8, "little") + bytes(20_000),
+        encode(np.ones(5_000)).to_bytes() + b"more",
+    ],
+)
+def test_a_file_that_is_no_value_is_kept_as_before_and_is_no_plan(site: Cast, data: bytes) -> None:
+    view = site.owner.say(
+        objects.PutObject(NewValue(type_name="syft.Plan", inline=data)), objects.ObjectReply
+    ).object
+    assert record_of(site, view.uid).kind is ObjectKind.VALUE
+    assert refused(site.owner, run(view.uid, 1))[0] == "invalid_input"
+    assert not may_read(site.scientist, view.uid)
