@@ -24,7 +24,7 @@ def type_of_value(blobs: Blobs, value: ValueRef) -> str:
     if value.inline is not None:
         return type_of(value.inline)
     with blobs.path(value.digest).open("rb") as file:
-        # Unmapped when nobody looks at it any more: an error that was raised over it still does, and closing would fail.
+        # Unmapped when nobody looks at it any more: an error raised over it still does, and closing would fail.
         return type_of(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
