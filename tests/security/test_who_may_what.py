@@ -42,6 +42,7 @@ from syft.model.messages import (
     network,
     nodes,
     objects,
+    plans,
     pools,
     protocols,
     requests,
@@ -51,6 +52,7 @@ from syft.model.messages import (
 )
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
+from syft.model.plan import Plan, place
 from syft.model.pool import DEFAULT_POOL
 from syft.model.protocol import FromStep
 from syft.model.request import HandlerAction
@@ -157,6 +159,9 @@ ROWS: Final = (
     Row(objects.Operate,          OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.Operate,          FOUND,     NO,       "ok",      "ok",      "ok"),      # the result is hidden
     Row(objects.Operate,          OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(plans.RunPlan,            OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(plans.RunPlan,            FOUND,     NO,       NO,        NO,        "ok"),      # not told: see test_plans
+    Row(plans.RunPlan,            OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
@@ -481,6 +486,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     objects.FindObjects: lambda stage, whose, sender: objects.FindObjects(limit=5),
     objects.Operate: lambda stage, whose, sender: objects.Operate(
         Step(op="add", inputs=(Of(stage.kept(whose, sender)), 1), output=UID())
+    ),
+    plans.RunPlan: lambda stage, whose, sender: plans.RunPlan(
+        plan=Plan(name="f", inputs=("x",), outputs=(place(0),)), inputs=(stage.kept(whose, sender),)
     ),
     objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
         (stage.kept(whose, sender, leased=True),)

@@ -24,7 +24,7 @@ _LIBRARIES: Final = frozenset({"numpy", "pandas", "pyarrow", "syft", "torch"})
 # What comes of these may be the same memory as what they are taken of: a change of the one would change the other.
 _VIEWS: Final = frozenset({"getitem", "ravel", "reshape", "transpose"})
 _MAY_BE_STATE: Final = RESULTS | {Kind.KEY}
-_POINTER: Final = "'{name}' uses a pointer from outside, and a plan has no place for it. Make it a parameter and pass the pointer."
+_POINTER: Final = "'{name}' uses a pointer from outside; a plan has no place for it. Pass it as an argument."
 _TORCH_OPTIONS: Final = {"dim": "axis", "keepdim": "keepdims"}
 
 
@@ -488,8 +488,10 @@ def _method(name: str) -> Callable[..., Placeholder]:
 
 
 def _linear(mine: Placeholder, value: Any, weight: Any, bias: Any = None) -> Placeholder:
-    transposed = weight.transpose() if isinstance(weight, Placeholder) else weight.t()
-    product = mine._operate("matmul", value, transposed)
+    if not isinstance(weight, Placeholder):
+        # As it is: turned round here, it would be another constant than the one that the module has.
+        weight = Placeholder(mine._recorder, mine._recorder.constant(weight))
+    product = mine._operate("matmul", value, weight.transpose())
     return product if bias is None else product + bias
 
 

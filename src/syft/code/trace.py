@@ -184,7 +184,7 @@ def _traced(
     results = [returned] if single else list(returned)
     if not results or any(one is None for one in results):
         raise InvalidInput(
-            f"'{name}' returns {'nothing' if single else 'None among others'}; is a `return` missing?"
+            f"'{name}' returns {'None among others' if len(results) > 1 else 'nothing'}; is a `return` missing?"
         )
     places = [_output(recorder, one) for one in results]
     steps, number_at = recorder.finished(len(inputs))

@@ -16,14 +16,16 @@ from syft.wire.peek import type_of
 
 
 def type_of_value(blobs: Blobs, value: ValueRef) -> str:
-    """The name of a kept value's built-in type, told without decoding it (`wire.peek`)."""
+    """The name of a kept value's built-in type, told without decoding it (`wire.peek`).
+
+    Raises:
+        DecodeError: its bytes are no value.
+    """
     if value.inline is not None:
         return type_of(value.inline)
-    with (
-        blobs.path(value.digest).open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-    ):
-        return type_of(mapped)
+    with blobs.path(value.digest).open("rb") as file:
+        # Unmapped when nobody looks at it any more: an error raised over it still does, and closing would fail.
+        return type_of(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 class ResultSink(io.RawIOBase):

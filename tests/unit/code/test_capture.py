@@ -14,8 +14,18 @@ import pytest
 from syft.code.capture import CapturedFunction, analyse, capture, check_submission, digest
 from syft.code.review import Kind
 from syft.errors import InvalidCode
-from syft.model.code import CodeSubmission, Constant, InputPolicy, MustBe, OfType, OutputPolicy, Parameter
+from syft.model.code import (
+    CodeSubmission,
+    Constant,
+    InputPolicy,
+    MustBe,
+    OfType,
+    OutputPolicy,
+    Parameter,
+    Part,
+)
 from syft.model.limits import JobLimits
+from syft.model.plan import Plan, place
 from syft.model.uid import UID
 
 CONST = 10
@@ -411,6 +421,8 @@ def test_the_digest_depends_on_every_field() -> None:
         change(pool="other"),
         change(share_results_with_owners=True),
         change(limits=JobLimits(wall_s=60)),
+        change(plan=Plan(name="f", inputs=("x",), outputs=(place(0),))),
+        change(part=Part(deployment=b"all of it", step=0)),
     ]
     changed = {
         name

@@ -21,7 +21,7 @@ from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.node.context import Context
 from syft.node.dispatch import handles
-from syft.node.removal import expire, remove_blobs
+from syft.node.removal import expire, remove_blobs, remove_objects
 from syft.node.services.grants import may_read
 from syft.store.base import OneOf, Reader
 

@@ -127,6 +127,7 @@ def _told(
     ctx: Context, plan: Plan, uids: tuple[UID, ...], brought: tuple[Brought, ...]
 ) -> tuple[ValueRef, ...]:
     """The results, for who may read every input; nothing is written."""
+    # Nothing is kept, so nobody's room is looked at, and objects whose lease has ended are not found anyway.
     check_brought(brought, uids)
     with ExitStack() as landing:
         along = {one.uid: take_value(ctx, landing, one.value) for one in brought}
