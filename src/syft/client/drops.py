@@ -28,6 +28,7 @@ class Drops:
         self.threshold = threshold
         # Appending to a deque takes no lock that the interrupted thread could be holding.
         self._waiting: deque[UID] = deque()
+        self._taken: deque[UID] = deque()
 
     def watch(self, pointer: object, uid: UID) -> weakref.finalize[[UID], object]:
         """Note `uid` when `pointer` is gone; `detach()` of what is returned ends that."""
@@ -36,26 +37,27 @@ class Drops:
         finalizer.atexit = False
         return finalizer
 
-    def note(self, uid: UID) -> None:
-        """Note `uid` now."""
-        self._waiting.append(uid)
+    def note_taken(self, uid: UID) -> None:
+        """Note an object that stands in no list and whose value is here: it is in no hurry to go."""
+        self._taken.append(uid)
 
     @property
     def waiting(self) -> int:
         """How many the node has not been told of."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._taken)
 
     @property
     def are_due(self) -> bool:
         """Whether it is worth a message."""
-        return len(self._waiting) >= max(self.threshold, 1)
+        return len(self._waiting) >= max(self.threshold, 1) or len(self._taken) >= THRESHOLD
 
     def take(self, most: int) -> tuple[UID, ...]:
         """Some of them, which are no longer noted here."""
         taken: list[UID] = []
-        while len(taken) < most:
-            try:
-                taken.append(self._waiting.popleft())
-            except IndexError:
-                break
+        for noted in (self._waiting, self._taken):
+            while len(taken) < most:
+                try:
+                    taken.append(noted.popleft())
+                except IndexError:
+                    break
         return tuple(taken)

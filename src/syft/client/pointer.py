@@ -151,8 +151,8 @@ class Pointer(Operators, Shown):
         return SyftSuccess(f"Object {self.id.hex} deleted.")
 
     def give_up(self) -> None:
-        """Have the node forget an object that was made in passing, with the next question that it is asked."""
-        self._there().drops.note(self.id)
+        """Have the node forget an object that was made in passing and whose value is here, some time soon."""
+        self._there().drops.note_taken(self.id)
         self.let_live()
         self._is_gone = True
 

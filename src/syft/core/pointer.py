@@ -58,7 +58,7 @@ class Pointer(CorePointer):
             raise AuthorizationException(
                 f"You do not have permission to .get() Object with ID: {self.id} Please submit a request."
             ) from error
-        if delete_obj and self.gc_enabled and not self.pointable:
+        if delete_obj and self.gc_enabled and self._about().op:
             # It stands in no list: nobody sees that it goes a little later.
             self.give_up()
         elif delete_obj:

@@ -9,7 +9,6 @@ from typing import Any, Final, Self
 
 from syft.access.caller import Caller
 from syft.client import present
-from syft.client.drops import THRESHOLD
 from syft.client.session import Session
 from syft.core.node.domain import Domain
 from syft.errors import InvalidInput, SyftException
@@ -76,8 +75,6 @@ class VirtualWorker(BaseWorker):
         self.msg_history = deque(maxlen=_MAX_HISTORY)
         BaseWorker.__init__(self, own, self.node.get_root_client())
         self._asking = None
-        # What nobody points to is let go of by tens: each message costs more than what it frees.
-        self.session.drops.threshold = THRESHOLD
         self.hook = hook
         self.is_client_worker = is_client_worker
         if auto_add:
