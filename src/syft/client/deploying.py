@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
@@ -59,6 +61,8 @@ from syft.wire.records import encode_record
 # How long one question may wait at a site for the end of a step; shorter than any proxy's patience.
 _WAIT_S: Final = 20.0
 _AT_ONCE: Final = 16
+# How long it is known that all have agreed: between the rounds of a computation nobody needs to be asked again.
+_READY_S: Final = 10.0
 
 
 class Place(NamedTuple):
@@ -95,6 +99,8 @@ class Deployed(Shown):
         self.places = dict(places)
         self.requests = tuple(requests)
         self.digest = _part(deployment, 0).protocol
+        self._ready_until = 0.0
+        self._runs_left = 0
 
     @property
     def protocol(self) -> Protocol:
@@ -123,10 +129,11 @@ class Deployed(Shown):
         Raises:
             NotApproved: the text says which site has not.
         """
+        standing = self.standing()
         waiting = [
             f"step {number + 1} at '{self.protocol.steps[number].role}' "
             f"({self.deployment.site_of(number).name}) is {_said(one)}"
-            for number, one in enumerate(self.standing())
+            for number, one in enumerate(standing)
             if one.state != RequestState.APPROVED.name or one.runs_left < 1
         ]
         if waiting:
@@ -134,6 +141,8 @@ class Deployed(Shown):
                 f"A protocol runs when every site has agreed; nothing was run. As it stands {'; '.join(waiting)}. "
                 "`protocol.requests` are the requests, `protocol.wait_for_approval()` waits for the owners."
             )
+        self._ready_until = time.monotonic() + _READY_S
+        self._runs_left = min(one.runs_left for one in standing)
 
     def wait_for_approval(self, timeout: float | None = None) -> None:
         """Wait until every owner has answered.
@@ -163,29 +172,39 @@ class Deployed(Shown):
             NotApproved: a site has not agreed; nothing was run.
             StepFailed: one did not end well; the text says which, and where.
         """
-        self.check_approved()
+        self._check_ready()
         run, names = UID(), [self.deployment.site_of(at).name for at in range(len(self.protocol.steps))]
         results: dict[int, Pointer] = {}
-        carried: set[str] = set()
+        # Sites forget what was carried away while later steps are running.
+        with _pool(len(self.protocol.roles)) as pool:
+            left = _Left(self.protocol, lambda role: pool.submit(self._end, run, role))
 
-        def run_step(number: int) -> None:
-            reply = self._until_ended(number, run, arguments)
-            step = self.protocol.steps[number]
-            edges = self.protocol.leaving(number)
-            if not edges:
-                results[number] = Job(self.places[step.role].session, reply.job).wait()
-            for at, edge in enumerate(edges):
-                if at >= len(reply.handed_over) or not reply.handed_over[at]:
-                    carried.add(step.role)
-                    self._carry(run, number, at, edge)
+            def run_step(number: int) -> None:
+                reply = self._until_ended(number, run, arguments)
+                step = self.protocol.steps[number]
+                edges = self.protocol.leaving(number)
+                if not edges:
+                    results[number] = Job(self.places[step.role].session, reply.job).wait()
+                handed = (*reply.handed_over, *(False for _ in edges[len(reply.handed_over) :]))
+                for at, edge in enumerate(edges):
+                    if not handed[at]:
+                        self._carry(run, number, at, edge)
+                left.ended(number, carried=not all(handed))
 
-        try:
-            drive(self.protocol, run_step, names)
-        except BaseException:
-            self._end(run, self.protocol.roles)
-            raise
-        self._end(run, carried)
+            try:
+                drive(self.protocol, run_step, names)
+            except BaseException:
+                self._ready_until = 0.0
+                for role in self.protocol.roles:
+                    pool.submit(self._end, run, role)
+                raise
+        self._runs_left -= 1
         return [results[number] for number in last_steps(self.protocol)]
+
+    def _check_ready(self) -> None:
+        """`check_approved`, unless that was a moment ago. A site that has changed its mind since refuses its step."""
+        if time.monotonic() >= self._ready_until or self._runs_left < 1:
+            self.check_approved()
 
     def _until_ended(self, number: int, run: UID, arguments: Mapping[str, Any]) -> StepReply:
         step, request = self.protocol.steps[number], self.requests[number]
@@ -216,15 +235,11 @@ class Deployed(Shown):
             _deliver(target, answer.message.envelope, answer.attachment)
             offset = answer.message.next_offset
 
-    def _end(self, run: UID, roles: Sequence[str] | set[str]) -> None:
-        """Have sites forget what a run left there; where one cannot be told, the lease ends by itself."""
-        first = {step.role: number for number, step in reversed(list(enumerate(self.protocol.steps)))}
-
-        def end(role: str) -> None:
-            with contextlib.suppress(SyftException):
-                self.places[role].session.ask(EndRun(self.requests[first[role]].code.id, run), Done)
-
-        _each(end, tuple(roles))
+    def _end(self, run: UID, role: str) -> None:
+        """Have a site forget what a run left there; where it cannot be told, the lease ends by itself."""
+        number = next(at for at, step in enumerate(self.protocol.steps) if step.role == role)
+        with contextlib.suppress(SyftException):
+            self.places[role].session.ask(EndRun(self.requests[number].code.id, run), Done)
 
     def _card(self) -> Card:
         rows = [
@@ -293,11 +308,42 @@ def _part(deployment: Deployment, number: int) -> Part:
     return Part(deployment=encode_record(deployment), step=number)
 
 
+class _Left:
+    """Which sites have something left of a run, once they have nothing more to do in it.
+
+    Args:
+        protocol: the steps.
+        done_with: told a role, once, from any thread.
+    """
+
+    def __init__(self, protocol: Protocol, done_with: Callable[[str], object]) -> None:
+        self._protocol = protocol
+        self._done_with = done_with
+        self._open = Counter(step.role for step in protocol.steps)
+        self._carried: set[str] = set()
+        self._lock = threading.Lock()
+
+    def ended(self, number: int, *, carried: bool) -> None:
+        """A step has ended; `carried` where its site was not told that a value has arrived."""
+        role = self._protocol.steps[number].role
+        with self._lock:
+            self._open[role] -= 1
+            if carried:
+                self._carried.add(role)
+            if self._open[role] or role not in self._carried:
+                return
+        self._done_with(role)
+
+
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, min(_AT_ONCE, count)), thread_name_prefix="syft-sites")
+
+
 def _each(work: Any, items: Sequence[Any]) -> list[Any]:
     """`work` of every item, side by side where there are several."""
     if len(items) < 2:
         return [work(item) for item in items]
-    with ThreadPoolExecutor(min(_AT_ONCE, len(items)), thread_name_prefix="syft-sites") as pool:
+    with _pool(len(items)) as pool:
         return list(pool.map(work, items))
 
 

@@ -5,25 +5,30 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from syft.client.objects import bring, fetch
 from syft.client.pointer import Pointer
 from syft.client.session import Session
-from syft.errors import InvalidInput, NotFound, SyftException
+from syft.errors import InvalidInput, LimitExceeded, NotFound, SyftException
 from syft.federation.run import drive, last_steps
-from syft.model.code import Constant, MustBe
+from syft.model.code import CodeSubmission, Constant, MustBe
 from syft.model.message import Done
 from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import Brought, DropLeases, ObjectView
 from syft.model.messages.plans import PlanReply, RunPlan
 from syft.model.object import ValueRef
+from syft.model.plan import Plan
 from syft.model.protocol import FromRun, FromStep, Protocol
 from syft.model.uid import UID
 from syft.wire import codec
 
 # What comes back inside an answer; a larger result is kept at its site and fetched in parts.
-_INLINE_BYTES = 512 * 1024
+_INLINE_BYTES: Final = 512 * 1024
+# Steps, of some 100 bytes each.
+_SMALL_PLAN: Final = 50
 
 
 class Place(NamedTuple):
@@ -108,15 +113,26 @@ class OwnedRun:
         keeps = place.node_uid in targets or not edges
         # Large results do not fit into an answer: they are kept, and fetched in parts.
         small = all(one.value.inline is not None and len(one.value.inline) < _INLINE_BYTES for one in brought)
-        keep = (
-            tuple(UID() for _ in range(_count(step.code.plan)))
-            if keeps or not small or len(brought) < len(inputs)
-            else ()
-        )
-        reply = place.session.ask(
-            RunPlan(plan_uid=place.plan_uid, inputs=tuple(inputs), brought=tuple(brought), keep=keep),
-            PlanReply,
-        )
+        along = _goes_along(step.code)
+
+        def ask(keep: tuple[UID, ...]) -> PlanReply:
+            message = RunPlan(
+                plan=along,
+                plan_uid=None if along is not None else place.plan_uid,
+                inputs=tuple(inputs),
+                brought=tuple(brought),
+                keep=keep,
+            )
+            return place.session.ask(message, PlanReply)
+
+        uids = tuple(UID() for _ in range(_count(step.code.plan)))
+        if keeps or not small or len(brought) < len(inputs):
+            reply = ask(uids)
+        else:
+            try:
+                reply = ask(())
+            except LimitExceeded:  # a plan may make much of little
+                reply = ask(uids)
         self._results[number] = _Results(place, reply.values, reply.objects)
 
     def _input(self, number: int, parameter: str, place: Place) -> UID | NewValue | None:
@@ -169,6 +185,14 @@ def _brought(value: Any, place: Place) -> UID | NewValue:
             return value.id  # used in place
         return bring(place.session, fetch(there, value.id).value)
     return bring(place.session, value.get() if isinstance(value, Pointer) else value)
+
+
+def _goes_along(code: CodeSubmission) -> Plan | None:
+    """A small plan, which is sooner sent than looked up where it is kept."""
+    plan = code.plan
+    if isinstance(plan, msgspec.UnsetType) or plan.state or len(plan.steps) > _SMALL_PLAN:
+        return None
+    return plan
 
 
 def _count(plan: Any) -> int:
