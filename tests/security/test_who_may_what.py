@@ -162,6 +162,9 @@ ROWS: Final = (
     Row(plans.RunPlan,            OWN,       NO,       "ok",      "ok",      "ok"),
     Row(plans.RunPlan,            FOUND,     NO,       NO,        NO,        "ok"),      # not told: see test_plans
     Row(plans.RunPlan,            OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.GrantObject,      OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.GrantObject,      FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.GrantObject,      OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.RenewLeases,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.RenewLeases,      OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
@@ -489,6 +492,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     ),
     plans.RunPlan: lambda stage, whose, sender: plans.RunPlan(
         plan=Plan(name="f", inputs=("x",), outputs=(place(0),)), inputs=(stage.kept(whose, sender),)
+    ),
+    objects.GrantObject: lambda stage, whose, sender: objects.GrantObject(
+        stage.kept(whose, sender), ("nobody@x.org",)
     ),
     objects.RenewLeases: lambda stage, whose, sender: objects.RenewLeases(
         (stage.kept(whose, sender, leased=True),)

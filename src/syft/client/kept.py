@@ -36,6 +36,7 @@ def send(
     pointable: bool = True,
     uid: UID | None = None,
     mock: Any = _NO_MOCK,
+    leased: bool | None = None,
 ) -> Pointer:
     """Take a value to a node, to be kept there, yours.
 
@@ -48,6 +49,7 @@ def send(
             used it for an hour.
         uid: to know it by; one is chosen where it is left out.
         mock: an invented one of the same type, for whoever finds it.
+        leased: whether it is forgotten so; left out: as `pointable` says.
     Returns:
         A pointer to it.
     Raises:
@@ -65,12 +67,12 @@ def send(
         tags=tuple(dict.fromkeys(tags)),
         description=description,
         findable=pointable,
-        leased=not pointable,
+        leased=not pointable if leased is None else leased,
         mock=None if mock is _NO_MOCK else bring(session, mock),
     )
     view = session.ask(message, ObjectReply).object
     pointer = Pointer(view.uid, client=client, view=view)
-    if not pointable:
+    if message.leased:
         pointer.let_die()
     return pointer
 

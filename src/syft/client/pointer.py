@@ -17,6 +17,7 @@ from syft.model.messages.objects import (
     DeleteObject,
     DescribeObject,
     GetObject,
+    GrantObject,
     ObjectReply,
     ObjectView,
     RenewLeases,
@@ -282,6 +283,26 @@ class Pointer(Operators, Shown):
             InvalidState: you may read it already.
         """
         return ask_for(self._there(), self.id, reason, block=block, timeout_s=timeout_secs)
+
+    def grant(self, *emails: str) -> SyftSuccess:
+        """Let accounts of these e-mails read the value, as it is now; it must be yours.
+
+        Whether there are such accounts is not told.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        self._there().ask(GrantObject(self.id, emails), Done)
+        return SyftSuccess(f"Whoever has {', '.join(emails)} may read it.")
+
+    def withdraw_grant(self, *emails: str) -> SyftSuccess:
+        """Take back what `grant`, or the answer to a request, has given. What was read is read.
+
+        Raises:
+            NotFound: it is gone, or not yours.
+        """
+        self._there().ask(GrantObject(self.id, emails, withdraw=True), Done)
+        return SyftSuccess(f"Whoever has {', '.join(emails)} may no longer read it.")
 
     # --- computed with
 

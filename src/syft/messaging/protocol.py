@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syft.client import protocols as core
+from syft.client.kept import Objects
 from syft.client.kept import send as keep
 from syft.client.pointer import Pointer
 from syft.errors import AlreadyExists, InvalidInput, NotDeployed
@@ -113,20 +114,35 @@ class Protocol(AbstractObject, core.Protocol):
     # --- sent
 
     def send(self, location: Any) -> None:
-        """Send the protocol to a worker, to be fetched by others there.
+        """Send the protocol to a worker, to be found and fetched by everybody there; see `share`.
 
         Args:
             location: the worker.
         """
-        uid, value = uid_of(self.id), self.shared()
+        self.share(location)
+        self.location = get_worker(location)
+
+    def share(self, location: Any, *, pointable: bool = True) -> Pointer:
+        """Keep the protocol at a worker, under its tags and description.
+
+        Args:
+            location: the worker.
+            pointable: whether everybody there finds it, and then may fetch it; else only whom its owner names:
+                `pointer.grant("eve@x.org")`.
+        Returns:
+            A pointer to it there.
+        """
+        worker, uid, value = get_worker(location), uid_of(self.id), self.shared()
         tags, description = sorted(self.tags or ()), self.description or ""
         try:
-            keep(location, value, tags=tags, description=description, uid=uid)
+            return keep(
+                worker, value, tags=tags, description=description, uid=uid, pointable=pointable, leased=False
+            )
         except AlreadyExists:
             # It was sent there before: what is there now is what it is now.
-            kept = location.client.objects if hasattr(location, "client") else location.objects
-            kept.replace(uid, value).retag(tags).describe(description)
-        self.location = get_worker(location)
+            pointer = Objects(worker).replace(uid, value).retag(tags).describe(description)
+            pointer.update_searchability(pointable)
+            return pointer
 
     def create_pointer(self, owner: Any, garbage_collect_data: bool = False) -> PointerProtocol:
         """A pointer to this protocol, where it was sent; where it was not, at its owner.

@@ -190,6 +190,20 @@ class DeleteObject(Message, frozen=True, tag="objects.delete"):
     uid: UID
 
 
+class GrantObject(Message, frozen=True, tag="objects.grant"):
+    """Let these accounts read the value of an object of mine, as it is now. Answered by `Done`.
+
+    Args:
+        uid: of the object.
+        emails: of the accounts. Whether there are such is not told.
+        withdraw: let them no longer.
+    """
+
+    uid: UID
+    emails: tuple[str, ...]
+    withdraw: bool = False
+
+
 class RenewLeases(Message, frozen=True, tag="objects.lease.renew"):
     """I still need these. Answered by `Done`; those that are kept anyway, or are not the caller's, stay as they are."""
 

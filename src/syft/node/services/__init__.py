@@ -20,6 +20,7 @@ from syft.node.services import (
     requests,
     session,
     settings,
+    sharing,
     users,
 )
 
@@ -43,5 +44,6 @@ __all__ = [
     "requests",
     "session",
     "settings",
+    "sharing",
     "users",
 ]
