@@ -20,9 +20,11 @@ from syft.client.present import Card, Shown, Table
 from syft.client.requests import Request
 from syft.client.session import Session
 from syft.errors import (
+    AuthorizationException,
     BadReply,
     InvalidInput,
     NotApproved,
+    NotFound,
     SyftException,
     WireError,
     from_code,
@@ -351,15 +353,17 @@ def _argument(session: Session, value: Any) -> Argument:
     """A value of the caller's own as it goes to a site.
 
     Raises:
-        InvalidInput: a pointer to something elsewhere: what a step may run on is part of what owners approve.
+        InvalidInput: a pointer to what the caller may not read: what a step may run on is part of what owners approve.
     """
     if isinstance(value, Pointer):
-        if not value.is_here:
+        try:
+            value = value.get_copy()
+        except (AuthorizationException, NotFound) as error:
             raise InvalidInput(
-                "An object at a site is part of what its owner approves: name it when the protocol is put together "
-                "(`sy.Step(role, code, data=asset)`) or deployed (`bind={role: {'data': asset}}`)."
-            )
-        value = value.get()
+                "You may not read what this pointer points to, so you cannot pass it. An object at a site is part of "
+                "what its owner approves: name it when the protocol is put together (`sy.Step(role, code, data=asset)`) "
+                "or deployed (`bind={role: {'data': asset}}`)."
+            ) from error
     encoded = codec.encode(value)
     if encoded.size <= INLINE_LIMIT_BYTES:
         return ValueArgument(value=encoded.to_bytes())

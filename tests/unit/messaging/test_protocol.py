@@ -440,6 +440,17 @@ def test_a_whole_protocol_can_be_tried_here() -> None:
     assert chain().dry_run(5.0) == 144.0
 
 
+@sy.syft_function()
+def largest(values):
+    return max(values)
+
+
+def test_functions_run_at_workers_of_ones_own_behind_the_fence(three: Workers) -> None:
+    made = Protocol([("w1", double), ("w2", largest)]).deploy(three[0], three[1])
+    there = three[2].send(np.array([5.0, 1.0]))
+    assert made.run(there).get() == 10.0
+
+
 # --- sent, found, fetched
 
 
