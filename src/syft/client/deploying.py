@@ -361,8 +361,8 @@ def _argument(session: Session, value: Any) -> Argument:
         except (AuthorizationException, NotFound) as error:
             raise InvalidInput(
                 "You may not read what this pointer points to, so you cannot pass it. An object at a site is part of "
-                "what its owner approves: name it when the protocol is put together (`sy.Step(role, code, data=asset)`) "
-                "or deployed (`bind={role: {'data': asset}}`)."
+                "what its owner approves: name it when the protocol is put together (`sy.Step(role, code, x=asset)`) "
+                "or deployed (`bind={role: {'x': asset}}`)."
             ) from error
     encoded = codec.encode(value)
     if encoded.size <= INLINE_LIMIT_BYTES:
