@@ -13,7 +13,7 @@ from syft.code import digest_of, source_of, trace
 from syft.errors import SyftException
 from syft.model.code import CodeSubmission, Parameter
 from syft.model.plan import Plan
-from syft.model.protocol import FromRun, Protocol, ProtocolStep
+from syft.model.protocol import FromRun, Protocol, ProtocolStep, SharedProtocol
 from syft.ops.plans import run_plan
 from syft.wire.codec import decode, encode
 from syft.wire.several import apart, together
@@ -71,7 +71,9 @@ def test_a_plan_comes_to_what_its_function_comes_to(program: Any, outputs: list[
 GOOD = encode(trace(lambda x: (x + 1).sum(axis=0), name="f")).to_bytes()
 _CODE = CodeSubmission(name="f", source="def f(x): return x", parameters=(Parameter(name="x"),))
 ALSO_GOOD = encode(
-    Protocol(name="p", steps=(ProtocolStep(role="a", code=_CODE, wires={"x": FromRun("x")}),))
+    SharedProtocol(
+        protocol=Protocol(name="p", steps=(ProtocolStep(role="a", code=_CODE, wires={"x": FromRun("x")}),))
+    )
 ).to_bytes()
 
 

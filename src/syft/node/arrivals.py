@@ -23,6 +23,7 @@ from syft.model.job import Job
 from syft.model.messages.objects import PART_BYTES
 from syft.model.messages.protocols import HandOver
 from syft.model.object import INLINE_BYTES, LEASE, ValueRef
+from syft.model.protocol import MAX_PROTOCOL_STEPS
 from syft.model.transit import Direction, InTransit
 from syft.model.uid import UID
 from syft.policy.disclosure import MAX_RELEASED_BYTES
@@ -116,6 +117,8 @@ class Arrivals:
             NotFound: nobody does.
             InvalidState: whoever did has run.
         """
+        if not 0 <= message.target < MAX_PROTOCOL_STEPS:
+            raise NotFound(NOT_EXPECTED)
         codes = reader.select(Code, protocol=message.protocol, step=message.target)
         edge = _edge_of(codes, sender, message)
         left = sum(approvals_of(reader, code)[1] for code in codes)

@@ -45,27 +45,30 @@ def quotient(x, y):
     return x / y
 
 
-@pytest.fixture
-def alice() -> VirtualWorker:
-    return sy.VirtualWorker(id="alice").clear_objects()
+def worker(name: str) -> Iterator[VirtualWorker]:
+    made = sy.VirtualWorker(id=name)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def bob() -> VirtualWorker:
-    return sy.VirtualWorker(id="bob").clear_objects()
+def alice() -> Iterator[VirtualWorker]:
+    yield from worker("alice")
 
 
 @pytest.fixture
-def charlie() -> VirtualWorker:
-    return sy.VirtualWorker(id="charlie").clear_objects()
+def bob() -> Iterator[VirtualWorker]:
+    yield from worker("bob")
+
+
+@pytest.fixture
+def charlie() -> Iterator[VirtualWorker]:
+    yield from worker("charlie")
 
 
 @pytest.fixture
 def james() -> Iterator[VirtualWorker]:
-    worker = sy.VirtualWorker(id="james")
-    worker.clear_objects()
-    yield worker
-    worker.clear_objects()
+    yield from worker("james")
 
 
 Workers = tuple[VirtualWorker, VirtualWorker, VirtualWorker]
