@@ -90,6 +90,5 @@ def test_the_executed_notebooks_in_the_documents_are_these(
     request: pytest.FixtureRequest, name: str, title: str
 ) -> None:
     file = {"average": "federated_average.ipynb", "pooled": "pooled_statistic.ipynb"}[name]
-    check_executed(
-        request.getfixturevalue(name), file, title, "Over datasites that are processes of their own"
-    )
+    heading = "Over datasites that are processes of their own"
+    check_executed(request.getfixturevalue(name), file, title, heading, alike=_alike)

@@ -97,6 +97,7 @@ def check_executed(
         ipynb.write(path, title, [(heading, notebook)])
     kept = ipynb.read(path)
     assert [source for source, _ in kept] == [notebook.source(cell).rstrip("\n") for cell in notebook.names]
-    assert [alike(printed) for _, printed in kept] == [
-        alike(notebook.cells[cell].printed) for cell in notebook.names
-    ]
+    for cell, (_, printed) in zip(notebook.names, kept, strict=True):
+        now = alike(notebook.cells[cell].printed)
+        # Said in full: `assert` is not rewritten in a module that is no test.
+        assert now == alike(printed), f"cell {cell!r} printed\n{now}\nand had printed\n{alike(printed)}"
