@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
-from syft.client.owned import OwnedRun
-from syft.client.owned import Place as OwnedPlace
+from syft.client.owned import OwnedRun, StepPlace
 from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.pointer import HasSession, Pointer
 from syft.client.present import Card, Shown, Table
@@ -26,8 +25,6 @@ from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
 from syft.model.permission import Role
 from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
-
-_RESERVED: Final = frozenset({"runs", "reason", "bind"})
 
 
 def id_of(worker: HasSession) -> str:
@@ -344,7 +341,7 @@ class Protocol(Shown):
             results: list[Any] = list(self._deployed.run(arguments))
         else:
             places = [
-                OwnedPlace(self._workers[role].session, self._pointers[number].id_at_location)
+                StepPlace(self._workers[role].session, self._pointers[number].id_at_location)
                 for number, role in enumerate(self._roles)
             ]
             run = OwnedRun(self._fixed, places, arguments)
