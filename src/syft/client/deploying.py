@@ -98,7 +98,7 @@ class Deployed(Shown):
         self.deployment = deployment
         self.places = dict(places)
         self.requests = tuple(requests)
-        self.digest = _part(deployment, 0).protocol
+        self.digest = Part(deployment=encode_record(deployment), step=0).protocol
         self._ready_until = 0.0
         self._runs_left = 0
 
@@ -269,10 +269,14 @@ def ask_owners(protocol: Protocol, places: Mapping[str, Place], reason: str = ""
     deployment = Deployment(
         protocol=protocol, sites={role: site_of(places[role].session) for role in protocol.roles}
     )
+    # Once: it is as large as all its code.
+    encoded = encode_record(deployment)
     requests: list[Request] = []
     for number, step in enumerate(protocol.steps):
         place = places[step.role]
-        submission: CodeSubmission = msgspec.structs.replace(step.code, part=_part(deployment, number))
+        submission: CodeSubmission = msgspec.structs.replace(
+            step.code, part=Part(deployment=encoded, step=number)
+        )
         try:
             reply = place.session.ask(CreateRequest(submission, reason), RequestReply)
             requests.append(Request(place.session, reply.request))
@@ -302,10 +306,6 @@ def _approval(asked: RequestView) -> ApproveRequest:
     return ApproveRequest(
         asked.uid, asked.code.digest, tuple(view.digest for view in asked.nested), asked.limits
     )
-
-
-def _part(deployment: Deployment, number: int) -> Part:
-    return Part(deployment=encode_record(deployment), step=number)
 
 
 class _Left:
