@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from syft.client.jobs import Job
-from syft.client.objects import INLINE_LIMIT_BYTES, upload
+from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, Table
 from syft.client.requests import Request
@@ -29,7 +29,7 @@ from syft.errors import (
 )
 from syft.federation.run import drive, failed, last_steps
 from syft.model.code import CodeSubmission, Part
-from syft.model.job import Argument, ValueArgument
+from syft.model.job import Argument
 from syft.model.message import Done, Refusal
 from syft.model.messages.protocols import (
     Carried,
@@ -54,7 +54,6 @@ from syft.model.request import RequestState
 from syft.model.uid import UID
 from syft.transport.ask import now_ms
 from syft.transport.base import Parcel
-from syft.wire import codec
 from syft.wire.envelope import inspect
 from syft.wire.records import encode_record
 
@@ -360,10 +359,7 @@ def _argument(session: Session, value: Any) -> Argument:
                 "(`sy.Step(role, code, data=asset)`) or deployed (`bind={role: {'data': asset}}`)."
             )
         value = value.get()
-    encoded = codec.encode(value)
-    if encoded.size <= INLINE_LIMIT_BYTES:
-        return ValueArgument(value=encoded.to_bytes())
-    return ValueArgument(upload_uid=upload(session, encoded))
+    return as_argument(session, value)
 
 
 def _deliver(target: Session, envelope: bytes, attachment: bytes | memoryview) -> None:
