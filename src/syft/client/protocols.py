@@ -12,7 +12,7 @@ from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun, StepPlace
 from syft.client.plans import Plan, PointerPlan, pointer_to
-from syft.client.pointer import HasSession, Pointer
+from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Shown, Table
 from syft.client.rehearsal import rehearse
 from syft.client.requests import Request
@@ -25,11 +25,6 @@ from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
 from syft.model.permission import Role
 from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
-
-
-def id_of(worker: HasSession) -> str:
-    """What a worker goes by: its id in this process where it has one, else the name of its node."""
-    return str(getattr(worker, "worker_id", worker.session.info.name))
 
 
 def is_worker(thing: Any) -> bool:

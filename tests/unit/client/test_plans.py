@@ -230,6 +230,13 @@ def test_pointers_to_two_nodes_do_not_mix(numbers: Pointer, tmp_path: Path) -> N
         assert set(inc.pointers) >= {other.name}
 
 
+def test_a_place_is_called_as_workers_are() -> None:
+    worker = sy.VirtualWorker()  # its id is a number
+    pointer = inc.copy().send(worker)
+    assert repr(pointer).endswith(f"-> {worker.id}:{pointer.id_at_location.hex}]")
+    worker.close()
+
+
 def test_a_plan_within_a_plan_becomes_its_steps(admin: Client) -> None:
     fetched = shift.send(admin).get()
     plan = Plan("twice", lambda x: fetched(shift(x), 3)).build(np.ones(1))
