@@ -99,6 +99,7 @@ def forced(plan: Plan, **changed: Any) -> Plan:
 
 
 ADD = plan_of(lambda x: x + 1)
+SHARED = SharedProtocol(protocol=Protocol(name="p"))
 BOTH = plan_of(lambda x, y: (x + y, x * y))
 
 
@@ -429,10 +430,7 @@ def test_failures_are_counted_so_that_they_spell_no_value(site: Cast) -> None:
 def test_what_a_plan_is_the_node_says_by_its_bytes(site: Cast) -> None:
     plan = put(site.owner, ADD)
     assert record_of(site, plan).kind is ObjectKind.PLAN
-    assert (
-        record_of(site, put(site.owner, SharedProtocol(protocol=Protocol(name="p")))).kind
-        is ObjectKind.PROTOCOL
-    )
+    assert record_of(site, put(site.owner, SHARED)).kind is ObjectKind.PROTOCOL
     lie = NewValue(type_name="syft.Plan", inline=encode(SECRET).to_bytes())
     view = site.owner.say(objects.PutObject(lie), objects.ObjectReply).object
     assert record_of(site, view.uid).kind is ObjectKind.VALUE
@@ -469,7 +467,7 @@ def test_a_value_in_the_place_of_a_plan_is_a_value(site: Cast) -> None:
 
 @pytest.mark.parametrize("tag", [97, 98])
 def test_bytes_that_begin_like_a_plan_and_are_none_are_refused(site: Cast, tag: int) -> None:
-    good = encode(ADD if tag == 97 else SharedProtocol(protocol=Protocol(name="p"))).to_bytes()
+    good = encode(ADD if tag == 97 else SHARED).to_bytes()
     before = site.count(ObjectRecord)
     value = NewValue(type_name="syft.Plan", inline=good[:-4] + b"\xc1\xc1\xc1\xc1")
     assert refused(site.owner, objects.PutObject(value))[0] == "invalid_input"
@@ -483,10 +481,7 @@ def test_bytes_that_begin_like_a_plan_and_are_none_are_refused(site: Cast, tag: 
 
 def test_an_object_that_is_no_plan_is_not_run(site: Cast) -> None:
     assert refused(site.owner, run(put(site.owner, 5), 1))[0] == "invalid_input"
-    assert (
-        refused(site.owner, run(put(site.owner, SharedProtocol(protocol=Protocol(name="p"))), 1))[0]
-        == "invalid_input"
-    )
+    assert refused(site.owner, run(put(site.owner, SHARED), 1))[0] == "invalid_input"
 
 
 # --- approved as code

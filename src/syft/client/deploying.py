@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from syft.client.jobs import Job
-from syft.client.objects import INLINE_LIMIT_BYTES, upload
+from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, Table
 from syft.client.requests import Request
@@ -31,7 +31,7 @@ from syft.errors import (
 )
 from syft.federation.run import drive, failed, last_steps
 from syft.model.code import CodeSubmission, Part
-from syft.model.job import Argument, ValueArgument
+from syft.model.job import Argument
 from syft.model.message import Done, Refusal
 from syft.model.messages.protocols import (
     Carried,
@@ -56,7 +56,6 @@ from syft.model.request import RequestState
 from syft.model.uid import UID
 from syft.transport.ask import now_ms
 from syft.transport.base import Parcel
-from syft.wire import codec
 from syft.wire.envelope import inspect
 from syft.wire.records import encode_record
 
@@ -100,7 +99,7 @@ class Deployed(Shown):
         self.deployment = deployment
         self.places = dict(places)
         self.requests = tuple(requests)
-        self.digest = _part(deployment, 0).protocol
+        self.digest = Part(deployment=encode_record(deployment), step=0).protocol
         self._ready_until = 0.0
         self._runs_left = 0
 
@@ -271,10 +270,14 @@ def ask_owners(protocol: Protocol, places: Mapping[str, Place], reason: str = ""
     deployment = Deployment(
         protocol=protocol, sites={role: site_of(places[role].session) for role in protocol.roles}
     )
+    # Once: it is as large as all its code.
+    encoded = encode_record(deployment)
     requests: list[Request] = []
     for number, step in enumerate(protocol.steps):
         place = places[step.role]
-        submission: CodeSubmission = msgspec.structs.replace(step.code, part=_part(deployment, number))
+        submission: CodeSubmission = msgspec.structs.replace(
+            step.code, part=Part(deployment=encoded, step=number)
+        )
         try:
             reply = place.session.ask(CreateRequest(submission, reason), RequestReply)
             requests.append(Request(place.session, reply.request))
@@ -304,10 +307,6 @@ def _approval(asked: RequestView) -> ApproveRequest:
     return ApproveRequest(
         asked.uid, asked.code.digest, tuple(view.digest for view in asked.nested), asked.limits
     )
-
-
-def _part(deployment: Deployment, number: int) -> Part:
-    return Part(deployment=encode_record(deployment), step=number)
 
 
 class _Left:
@@ -364,10 +363,7 @@ def _argument(session: Session, value: Any) -> Argument:
                 "what its owner approves: name it when the protocol is put together (`sy.Step(role, code, x=asset)`) "
                 "or deployed (`bind={role: {'x': asset}}`)."
             ) from error
-    encoded = codec.encode(value)
-    if encoded.size <= INLINE_LIMIT_BYTES:
-        return ValueArgument(value=encoded.to_bytes())
-    return ValueArgument(upload_uid=upload(session, encoded))
+    return as_argument(session, value)
 
 
 def _deliver(target: Session, envelope: bytes, attachment: bytes | memoryview) -> None:

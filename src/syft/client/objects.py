@@ -16,6 +16,7 @@ from blake3 import blake3
 
 from syft.client.session import Session
 from syft.errors import BadReply, InvalidState, StorageError, StorageFull
+from syft.model.job import ValueArgument
 from syft.model.message import Done
 from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import (
@@ -91,6 +92,22 @@ def bring(session: Session, value: Any) -> NewValue:
         return NewValue(type_name=encoded.type_name, shape=encoded.shape, inline=encoded.to_bytes())
     uid = upload(session, encoded)
     return NewValue(type_name=encoded.type_name, shape=encoded.shape, upload_uid=uid)
+
+
+def as_argument(session: Session, value: Any, name: str = "value") -> ValueArgument:
+    """A value as an argument of a job, likewise.
+
+    Args:
+        session: with the node that runs it.
+        value: the caller's own.
+        name: of the parameter, for errors.
+    Raises:
+        UnsupportedType: it cannot travel.
+    """
+    encoded = codec.encode(value, name=name)
+    if encoded.size <= INLINE_LIMIT_BYTES:
+        return ValueArgument(value=encoded.to_bytes())
+    return ValueArgument(upload_uid=upload(session, encoded))
 
 
 class Fetched(NamedTuple):

@@ -11,27 +11,27 @@ import msgspec
 
 from syft.client.objects import bring, fetch
 from syft.client.pointer import Pointer
+from syft.client.runplan import ask_to_run
 from syft.client.session import Session
 from syft.errors import InvalidInput, LimitExceeded, NotFound, SyftException
 from syft.federation.run import drive, last_steps
-from syft.model.code import CodeSubmission, Constant, MustBe
+from syft.model.code import Constant, MustBe
 from syft.model.message import Done
 from syft.model.messages.datasets import NewValue
-from syft.model.messages.objects import Brought, DropLeases, ObjectView
-from syft.model.messages.plans import PlanReply, RunPlan
+from syft.model.messages.objects import DropLeases, ObjectView
 from syft.model.object import ValueRef
 from syft.model.plan import Plan
 from syft.model.protocol import FromRun, FromStep, Protocol
 from syft.model.uid import UID
 from syft.wire import codec
 
-# What comes back inside an answer; a larger result is kept at its site and fetched in parts.
-_INLINE_BYTES: Final = 512 * 1024
+# Of an input: where all are smaller, the results are asked for in the answer.
+_SMALL_BYTES: Final = 512 * 1024
 # Steps, of some 100 bytes each.
 _SMALL_PLAN: Final = 50
 
 
-class Place(NamedTuple):
+class StepPlace(NamedTuple):
     """Where a step runs.
 
     Args:
@@ -52,7 +52,7 @@ class Place(NamedTuple):
 class _Results:
     """What a step returned: as values, as objects at its site, or as both."""
 
-    place: Place
+    place: StepPlace
     values: tuple[ValueRef, ...] = ()
     objects: tuple[ObjectView, ...] = ()
 
@@ -68,7 +68,7 @@ class OwnedRun:
     """
 
     protocol: Protocol
-    places: Sequence[Place]
+    places: Sequence[StepPlace]
     arguments: Mapping[str, Any]
     _results: dict[int, _Results] = field(default_factory=dict)
 
@@ -98,63 +98,44 @@ class OwnedRun:
     def _run_step(self, number: int) -> None:
         place = self.places[number]
         step = self.protocol.steps[number]
-        brought: list[Brought] = []
-        inputs: list[UID] = []
-        for parameter in step.code.parameters:
-            found = self._input(number, parameter.name, place)
-            if found is None:
-                break  # it and those after it have defaults, which the plan knows
-            if isinstance(found, NewValue):
-                brought.append(Brought(UID(), found))
-                found = brought[-1].uid
-            inputs.append(found)
+        plan = step.code.plan
+        assert not isinstance(plan, msgspec.UnsetType)  # every step of such a run is one
+        inputs = [self._input(number, parameter.name, place) for parameter in step.code.parameters]
         edges = self.protocol.leaving(number)
-        targets = {self.places[edge.target].node_uid for edge in edges}
-        keeps = place.node_uid in targets or not edges
-        # Large results do not fit into an answer: they are kept, and fetched in parts.
-        small = all(one.value.inline is not None and len(one.value.inline) < _INLINE_BYTES for one in brought)
-        along = _goes_along(step.code)
-
-        def ask(keep: tuple[UID, ...]) -> PlanReply:
-            message = RunPlan(
-                plan=along,
-                plan_uid=None if along is not None else place.plan_uid,
-                inputs=tuple(inputs),
-                brought=tuple(brought),
-                keep=keep,
-            )
-            return place.session.ask(message, PlanReply)
-
-        uids = tuple(UID() for _ in range(_count(step.code.plan)))
-        if keeps or not small or len(brought) < len(inputs):
-            reply = ask(uids)
-        else:
-            try:
-                reply = ask(())
-            except LimitExceeded:  # a plan may make much of little
-                reply = ask(uids)
+        stays = not edges or any(self.places[edge.target].node_uid == place.node_uid for edge in edges)
+        # What is made of few bytes will mostly fit into the answer; else it is kept, and fetched in parts.
+        told = not stays and all(isinstance(one, NewValue) and _is_small(one) for one in inputs)
+        what = plan if _goes_along(plan) else place.plan_uid
+        keep = tuple(UID() for _ in plan.outputs)
+        try:
+            reply = ask_to_run(place.session, what, inputs, () if told else keep)
+        except LimitExceeded:
+            if not told:
+                raise
+            reply = ask_to_run(place.session, what, inputs, keep)  # much was made of little
         self._results[number] = _Results(place, reply.values, reply.objects)
 
-    def _input(self, number: int, parameter: str, place: Place) -> UID | NewValue | None:
+    def _input(self, number: int, parameter: str, place: StepPlace) -> UID | NewValue:
         """What a parameter gets: an object that is there already, or a value that is brought.
 
         Raises:
-            InvalidInput: it has to be passed as something else.
+            InvalidInput: nothing says what: a plan knows no defaults, each of its inputs is passed.
         """
         step = self.protocol.steps[number]
         wire = step.wires.get(parameter)
         if isinstance(wire, FromRun):
-            return _brought(self.arguments[wire.name], place) if wire.name in self.arguments else None
-        if isinstance(wire, FromStep):
+            if wire.name in self.arguments:
+                return _brought(self.arguments[wire.name], place)
+        elif isinstance(wire, FromStep):
             return self._handed(wire, place)
         match step.code.input_policy.rules.get(parameter):
             case MustBe(object_uid=uid):
                 return uid
             case Constant(value=data):
                 return bring(place.session, codec.decode(data))
-        return None
+        raise InvalidInput(f"Nothing was passed for '{parameter}'.")
 
-    def _handed(self, wire: FromStep, place: Place) -> UID | NewValue:
+    def _handed(self, wire: FromStep, place: StepPlace) -> UID | NewValue:
         results = self._results[wire.step]
         count = len(results.values or results.objects)
         if wire.output is None and count > 1:
@@ -178,7 +159,7 @@ class OwnedRun:
         return fetch(results.place.session, results.objects[at].uid).value
 
 
-def _brought(value: Any, place: Place) -> UID | NewValue:
+def _brought(value: Any, place: StepPlace) -> UID | NewValue:
     if isinstance(value, Pointer) and not value.is_here:
         there = value.client.session
         if there.info.uid == place.node_uid:
@@ -187,13 +168,10 @@ def _brought(value: Any, place: Place) -> UID | NewValue:
     return bring(place.session, value.get() if isinstance(value, Pointer) else value)
 
 
-def _goes_along(code: CodeSubmission) -> Plan | None:
-    """A small plan, which is sooner sent than looked up where it is kept."""
-    plan = code.plan
-    if isinstance(plan, msgspec.UnsetType) or plan.state or len(plan.steps) > _SMALL_PLAN:
-        return None
-    return plan
+def _is_small(value: NewValue) -> bool:
+    return value.inline is not None and len(value.inline) < _SMALL_BYTES
 
 
-def _count(plan: Any) -> int:
-    return len(plan.outputs)
+def _goes_along(plan: Plan) -> bool:
+    """Whether a plan is sooner sent than looked up where it is kept."""
+    return not plan.state and len(plan.steps) <= _SMALL_PLAN

@@ -10,7 +10,7 @@ import msgspec
 
 from syft.client.function import SyftFunction
 from syft.client.objects import bring, fetch
-from syft.client.pointer import HasSession, Pointer
+from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Code, Shown, cell
 from syft.client.runplan import keep_results
 from syft.code import (
@@ -569,9 +569,6 @@ def _name_of(function: Callable[..., Any] | None, plan: Plan) -> str:
     return "plan" if not name or not name.isidentifier() else name
 
 
-def _called(worker: Any) -> str:
-    """What people call a place: the id of a worker, the name of a client."""
-    if isinstance(worker, str):
-        return worker
-    found = getattr(worker, "id", None)
-    return found if isinstance(found, str) else str(getattr(worker, "name", worker))
+def _called(holder: Any) -> str:
+    """What people call whoever holds something: a worker's id, or what was said."""
+    return id_of(holder) if hasattr(holder, "session") else str(holder)

@@ -38,6 +38,11 @@ class HasSession(Protocol):
         ...
 
 
+def id_of(worker: HasSession) -> str:
+    """What a worker goes by: its id in this process where it has one, else the name of its node."""
+    return str(getattr(worker, "worker_id", worker.session.info.name))
+
+
 class Pointer(Operators, Shown):
     """A reference to a value.
 

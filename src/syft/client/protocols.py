@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
-from syft.client.owned import OwnedRun
-from syft.client.owned import Place as OwnedPlace
+from syft.client.owned import OwnedRun, StepPlace
 from syft.client.plans import Plan, PointerPlan, pointer_to
-from syft.client.pointer import HasSession, Pointer
+from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Shown, Table
 from syft.client.rehearsal import rehearse
 from syft.client.requests import Request
@@ -26,13 +25,6 @@ from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
 from syft.model.permission import Role
 from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
-
-_RESERVED: Final = frozenset({"runs", "reason", "bind"})
-
-
-def id_of(worker: HasSession) -> str:
-    """What a worker goes by: its id in this process where it has one, else the name of its node."""
-    return str(getattr(worker, "worker_id", worker.session.info.name))
 
 
 def is_worker(thing: Any) -> bool:
@@ -344,7 +336,7 @@ class Protocol(Shown):
             results: list[Any] = list(self._deployed.run(arguments))
         else:
             places = [
-                OwnedPlace(self._workers[role].session, self._pointers[number].id_at_location)
+                StepPlace(self._workers[role].session, self._pointers[number].id_at_location)
                 for number, role in enumerate(self._roles)
             ]
             run = OwnedRun(self._fixed, places, arguments)

@@ -8,12 +8,12 @@ from typing import ClassVar
 import msgspec
 
 from syft.client.access import AccessRequest, AnyRequest
-from syft.client.deployed import ProtocolView, plain, protocol_of
 from syft.client.handlers import Handler, Handlers
 from syft.client.limits import Amount, Limits, as_limits, asked_text
 from syft.client.lists import Listing, ViewList
 from syft.client.policies import input_text
 from syft.client.present import Card, SyftSuccess, say, when
+from syft.client.protocolview import ProtocolView, plain, protocol_of
 from syft.client.session import Session
 from syft.client.usercode import UserCode
 from syft.errors import InvalidInput

@@ -9,11 +9,11 @@ from syft.client.objects import bring
 from syft.client.operators import Operators, uid_at
 from syft.client.session import Session
 from syft.errors import BadReply
+from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import Brought, ObjectView
 from syft.model.messages.plans import PlanReply, RunPlan
 from syft.model.plan import Plan
 from syft.model.uid import UID
-from syft.wire import codec
 
 
 def keep_results(
@@ -32,48 +32,44 @@ def keep_results(
         CodeFailed: it cannot be computed.
         LimitExceeded: it would take too much.
     """
+    brought = [uid_at(one, session) if isinstance(one, Operators) else bring(session, one) for one in inputs]
     keep = tuple(UID() for _ in plan.outputs)
-    reply = session.ask(_message(session, plan, inputs, plan_uid, keep), PlanReply)
-    if len(reply.objects) != len(keep):
-        raise BadReply("The node answered with another number of results than the plan has.")
+    reply = ask_to_run(session, plan if plan_uid is None else plan_uid, brought, keep)
     return reply.objects
 
 
-def tell_results(
-    session: Session, plan: Plan, inputs: Sequence[Any], *, plan_uid: UID | None = None
-) -> tuple[Any, ...]:
-    """Have a plan computed and its results told, for who may read every input; nothing is kept there.
+def ask_to_run(
+    session: Session, plan: Plan | UID, inputs: Sequence[UID | NewValue], keep: tuple[UID, ...] = ()
+) -> PlanReply:
+    """Have a plan computed; returns the node's answer.
 
     Args:
         session: with the node.
-        plan: to compute.
-        inputs: as for `keep_results`.
-        plan_uid: likewise.
+        plan: to compute; or the object there that holds it.
+        inputs: one for each of its, in order: objects there, or values that go along and are not kept.
+        keep: UIDs for the results, one for each, which are then kept, leased; empty: they are told, for who may read
+            every input.
     Raises:
-        AuthorizationException: an input that you may not read.
-        SyftException: what `keep_results` raises.
+        AuthorizationException: results are to be told, and an input is one that the caller may not read.
+        CodeFailed: it cannot be computed.
+        LimitExceeded: it would take too much, or the results are more than an answer holds.
     """
-    reply = session.ask(_message(session, plan, inputs, plan_uid, ()), PlanReply)
-    if len(reply.values) != len(plan.outputs) or any(one.inline is None for one in reply.values):
-        raise BadReply("The node answered with another number of results than the plan has.")
-    return tuple(codec.decode(one.inline or b"") for one in reply.values)
-
-
-def _message(
-    session: Session, plan: Plan, inputs: Sequence[Any], plan_uid: UID | None, keep: tuple[UID, ...]
-) -> RunPlan:
-    uids: list[UID] = []
     brought: list[Brought] = []
-    for value in inputs:
-        if isinstance(value, Operators):
-            uids.append(uid_at(value, session))
-        else:
-            brought.append(Brought(UID(), bring(session, value)))
+    uids: list[UID] = []
+    for one in inputs:
+        if isinstance(one, NewValue):
+            brought.append(Brought(UID(), one))
             uids.append(brought[-1].uid)
-    return RunPlan(
-        plan=plan if plan_uid is None else None,
-        plan_uid=plan_uid,
+        else:
+            uids.append(one)
+    message = RunPlan(
+        plan=plan if isinstance(plan, Plan) else None,
+        plan_uid=plan if isinstance(plan, UID) else None,
         inputs=tuple(uids),
         brought=tuple(brought),
         keep=keep,
     )
+    reply = session.ask(message, PlanReply)
+    if len(reply.objects) != len(keep) or any(one.inline is None for one in reply.values):
+        raise BadReply("The node answered with something else than the results of the plan.")
+    return reply

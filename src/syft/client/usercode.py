@@ -10,7 +10,7 @@ from syft.client.datasets import AssetView, DatasetView
 from syft.client.function import bind_names
 from syft.client.jobs import Job, Jobs
 from syft.client.limits import Limits
-from syft.client.objects import INLINE_LIMIT_BYTES, upload
+from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
 from syft.client.policies import input_text, output_text
 from syft.client.present import Block, Card, Code, Shown, Text, when
@@ -18,13 +18,12 @@ from syft.client.session import Session
 from syft.client.waiting import WAIT_S
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission, InputPolicy, OutputPolicy
-from syft.model.job import Argument, ObjectArgument, ValueArgument
+from syft.model.job import Argument, ObjectArgument
 from syft.model.limits import limits_text
 from syft.model.messages.codes import CodeReply, CodeView, GetCode
 from syft.model.messages.jobs import CallCode, JobReply
 from syft.model.request import RequestState
 from syft.model.uid import UID
-from syft.wire import codec
 
 
 class UserCode(Shown):
@@ -211,7 +210,4 @@ def _argument(session: Session, name: str, value: Any) -> Argument:
         return ObjectArgument(value)
     if isinstance(value, DatasetView):
         raise InvalidInput(f"'{name}' takes one asset, not a whole dataset: choose one of `dataset.assets`.")
-    encoded = codec.encode(value, name=name)
-    if encoded.size <= INLINE_LIMIT_BYTES:
-        return ValueArgument(value=encoded.to_bytes())
-    return ValueArgument(upload_uid=upload(session, encoded))
+    return as_argument(session, value, name)

@@ -14,8 +14,9 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
-from syft.code.placeholder import Place, Placeholder, Recorder
+from syft.code.placeholder import Placeholder
 from syft.code.planned import check_plan, digest_of
+from syft.code.recorder import Place, Recorder
 from syft.errors import InvalidInput, MissingExtra, SyftException
 from syft.model.plan import MAX_PLAN_INPUTS, Plan, number_of, place
 from syft.model.step import Of, plain_value

@@ -8,12 +8,10 @@ from typing import Any
 from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.protocols import is_worker
 from syft.exceptions import ObjectNotFoundError
+from syft.messaging.protobuf import Assignment
 from syft.model.object import ObjectKind
 from syft.workers import fetch, find, get_worker, id_of
 from syft.workers.pointers import not_found
-
-# The id of a worker, or the name of a role; the id of a plan.
-Assignment = tuple[Any, Any]
 
 # Plans that were serialized by their id alone, as long as somebody here holds them.
 _seen: weakref.WeakValueDictionary[str, Plan] = weakref.WeakValueDictionary()

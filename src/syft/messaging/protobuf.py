@@ -16,6 +16,7 @@ _PACKAGE: Final = "syft_proto.messaging.v1"
 # Who has UIDs for ids writes them as text of this length.
 _UID_TEXT: Final = 32
 
+# The id of a worker, or the name of a role; the id of a plan.
 Assignment = tuple[Any, Any]
 
 

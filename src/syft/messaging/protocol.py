@@ -13,7 +13,8 @@ from syft.client.pointer import Pointer
 from syft.errors import AlreadyExists, InvalidInput, NotDeployed
 from syft.generic.object import AbstractObject
 from syft.messaging import protobuf
-from syft.messaging.assignments import Assignment, assigned, look_up
+from syft.messaging.assignments import assigned, look_up
+from syft.messaging.protobuf import Assignment
 from syft.model.messages.objects import ObjectView
 from syft.model.object import ObjectKind
 from syft.model.protocol import SharedProtocol
@@ -224,7 +225,7 @@ class Protocol(AbstractObject, core.Protocol):
         """
         return protobuf.to_message(
             protocol.id,
-            sorted(protocol.tags or ()),
+            tuple(protocol.tags or ()),
             protocol.description,
             protocol.workers_resolved,
             assigned(protocol),

@@ -14,14 +14,16 @@ import syft as sy
 from support.sites import opened
 from syft.client.client import Client
 from syft.client.login import login
+from syft.client.objects import bring
 from syft.client.plans import Plan, PointerPlan, bound, submission_of
 from syft.client.pointer import Pointer
-from syft.client.runplan import tell_results
+from syft.client.runplan import ask_to_run
 from syft.code import State, check_submission, trace
 from syft.config import DEFAULT_EMAIL, DEFAULT_PASSWORD
 from syft.errors import CodeFailed, InvalidInput, InvalidState, NotFound
 from syft.model.uid import UID
 from syft.transport.memory import MemoryRoute
+from syft.wire import codec
 
 
 @sy.func2plan(args_shape=[(1,)])
@@ -228,6 +230,13 @@ def test_pointers_to_two_nodes_do_not_mix(numbers: Pointer, tmp_path: Path) -> N
         assert set(inc.pointers) >= {other.name}
 
 
+def test_a_place_is_called_as_workers_are() -> None:
+    worker = sy.VirtualWorker()  # its id is a number
+    pointer = inc.copy().send(worker)
+    assert repr(pointer).endswith(f"-> {worker.id}:{pointer.id_at_location.hex}]")
+    worker.close()
+
+
 def test_a_plan_within_a_plan_becomes_its_steps(admin: Client) -> None:
     fetched = shift.send(admin).get()
     plan = Plan("twice", lambda x: fetched(shift(x), 3)).build(np.ones(1))
@@ -246,10 +255,13 @@ def test_tables_run_there_too(admin: Client) -> None:
 
 def test_results_can_be_told_in_the_answer(numbers: Pointer, admin: Client) -> None:
     plan = Plan("f", lambda x, y: (x + y, 5)).build()
-    first, second = tell_results(admin.session, plan.traced, [numbers, np.ones(3)])
+    reply = ask_to_run(admin.session, plan.traced, [numbers.id, bring(admin.session, np.ones(3))])
+    first, second = (codec.decode(one.inline or b"") for one in reply.values)
     assert (first.tolist(), second) == ([1, 2, 3], 5)
+    assert not reply.objects
     there = plan.send(admin)
-    assert tell_results(admin.session, plan.traced, [1, 2], plan_uid=there.id) == (3, 5)
+    reply = ask_to_run(admin.session, there.id, [bring(admin.session, one) for one in (1, 2)])
+    assert [codec.decode(one.inline or b"") for one in reply.values] == [3, 5]
 
 
 # --- sent

@@ -474,6 +474,10 @@ def test_it_is_found_by_its_tag_and_fetched_with_its_names(
     assert [worker for worker, _ in fetched.plans] == [alice, bob, alice]
     assert fetched.run(one()).get() == np.array([144.0])
     assert james.search("#found")  # it stays
+    again = local_worker.fetch_protocol(pointer.id_at_location, location=james)
+    assert [(role, plan.digest) for role, plan in again.plans] == [
+        (role, plan.digest) for role, plan in zip(("w1", "w2", "w1"), (inc, double, square), strict=True)
+    ]
 
 
 def test_a_deployed_one_is_fetched_deployed(james: VirtualWorker, three: Workers) -> None:

@@ -13,14 +13,12 @@ from typing import Final
 
 import msgspec
 
-from syft.access.checks import can_read_value
 from syft.access.results import owner_of_all, readers_of_all
 from syft.errors import AlreadyExists, CodeFailed, InvalidInput, InvalidState, LimitExceeded
 from syft.jobs.operations import Result
 from syft.model.messages.objects import Brought, ObjectView
 from syft.model.object import (
     MAX_TAGS,
-    Face,
     FailedOperations,
     ObjectKind,
     ObjectRecord,
@@ -30,7 +28,7 @@ from syft.model.permission import Grant
 from syft.model.uid import UID
 from syft.node.context import Context
 from syft.node.removal import expire, remove_blobs
-from syft.node.services.grants import granted_to, has_grant
+from syft.node.services.grants import granted_to, may_read
 from syft.node.services.kept import add_object, check_quota, known, object_view
 from syft.node.services.leases import is_worn
 from syft.node.services.objects import take_value
@@ -233,8 +231,7 @@ def hidden_sources(ctx: Context, reader: Reader, inputs: Mapping[UID, ObjectReco
     return frozenset(
         source
         for record in inputs.values()
-        if not can_read_value(ctx.caller, record, Face.PRIVATE, False)
-        and not has_grant(reader, record, ctx.caller.uid)
+        if not may_read(ctx.caller, reader, record)
         for source in _sources(record)
     )
 
@@ -327,18 +324,18 @@ def _keep(
     ctx: Context, tx: Transaction, records: Sequence[ObjectRecord], inputs: Mapping[UID, ObjectRecord]
 ) -> None:
     """Write the results, with a grant to each for everybody who may read all that they were computed from."""
-    may_read = readers_of_all([(one, granted_to(tx, one)) for one in inputs.values()])
+    readers = readers_of_all([(one, granted_to(tx, one)) for one in inputs.values()])
     for record in records:
         add_object(ctx, tx, record)
-        _grant(ctx, tx, record, may_read)
+        _grant(ctx, tx, record, readers)
     for one in inputs.values():
         if is_worn(ctx, tx, one):
             tx.replace(msgspec.structs.replace(one, lease_until=ctx.now + ctx.site.lease))
 
 
-def _grant(ctx: Context, tx: Transaction, record: ObjectRecord, may_read: frozenset[UID]) -> None:
+def _grant(ctx: Context, tx: Transaction, record: ObjectRecord, readers: frozenset[UID]) -> None:
     assert record.private is not None
-    for user_uid in sorted(may_read - {record.owner_uid}, key=lambda uid: uid.hex):
+    for user_uid in sorted(readers - {record.owner_uid}, key=lambda uid: uid.hex):
         tx.add(
             Grant(
                 uid=UID(),

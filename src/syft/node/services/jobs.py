@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syft.access.checks import can_read_log, can_read_value, can_see_job
+from syft.access.checks import can_read_log, can_see_job
 from syft.errors import InvalidState, NotFound
 from syft.jobs.machine import has_ended, move
 from syft.jobs.steps import without_values
@@ -20,12 +20,12 @@ from syft.model.messages.jobs import (
     KillJob,
     ListJobs,
 )
-from syft.model.object import Face, ObjectRecord
+from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
-from syft.node.services.grants import has_grant
+from syft.node.services.grants import may_read
 from syft.node.services.views import job_view, of_caller, sees_some, some_of
 from syft.node.services.waiting import when_ended
 from syft.store.base import Condition, NotEqual, OneOf, Reader
@@ -67,8 +67,7 @@ def reply(ctx: Context, job: Job) -> JobReply:
 
 def _view(ctx: Context, reader: Reader, job: Job) -> JobView:
     result = reader.find(ObjectRecord, uid=job.result_uid) if job.result_uid else None
-    granted = result is not None and has_grant(reader, result, ctx.caller.uid)
-    with_result = result is not None and can_read_value(ctx.caller, result, Face.PRIVATE, granted)
+    with_result = result is not None and may_read(ctx.caller, reader, result)
     with_log = can_read_log(ctx.caller, job, _owners(reader, job))
     return job_view(reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log)
 

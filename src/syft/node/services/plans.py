@@ -80,12 +80,10 @@ def _check_counts(plan: Plan, message: RunPlan) -> None:
         raise InvalidInput(
             f"'{plan.name}' takes {len(plan.inputs)} inputs ({', '.join(plan.inputs)}), not {len(message.inputs)}."
         )
-    if message.keep and len(set(message.keep)) != len(plan.outputs):
+    if message.keep and not len(message.keep) == len(set(message.keep)) == len(plan.outputs):
         raise InvalidInput(
             f"'{plan.name}' has {len(plan.outputs)} results; each is kept under a UID of its own."
         )
-    if len(message.keep) != len(set(message.keep)):
-        raise InvalidInput("Each result is kept under a UID of its own.")
 
 
 def _plan_of(ctx: Context, message: RunPlan) -> Plan:

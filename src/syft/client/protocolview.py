@@ -189,7 +189,7 @@ class ProtocolView(Shown):
             blocks.append(
                 (f"Step {step.number} at {plain(step.site.name)}: {step.goes_to}", Code(step.code.source))
             )
-        facts: list[tuple[str, object]] = [("Digest", self.digest), ("By", self._user)]
+        facts: list[tuple[str, object]] = [("Digest", self.digest), ("By", plain(self._user))]
         return Card(f"Protocol {plain(self.name)}", facts, blocks)
 
 
