@@ -94,13 +94,26 @@ def test_a_protocol_runs_when_all_have_agreed_and_not_before(world: World) -> No
     for name in ("berlin", "lisbon"):
         for request in world.owners[name].requests.get_all_pending():
             request.approve()
-    with pytest.raises(NotApproved, match=r"As it stands step 3 at 'third' \(oslo\) is PENDING. "):
+    with pytest.raises(
+        NotApproved, match=r"As it stands step 3 at 'third' \(oslo\) is PENDING. .*waits for the owners"
+    ):
         made.run()
     world.approve()
     made.wait_for_approval(10)
     assert made.run().get() == np.arange(10.0).sum() / (np.arange(10.0) + 1).sum()
-    with pytest.raises(NotApproved, match="was run as often as was approved"):
+    with pytest.raises(
+        NotApproved, match=r"was run as often as was approved.*put the steps into a new protocol"
+    ):
         made.run()
+
+
+def test_an_asset_that_is_passed_to_a_run_is_told_where_to_name_it(world: World) -> None:
+    made = sy.Protocol([("first", total)]).deploy(world.ada["berlin"])
+    world.approve()
+    with pytest.raises(
+        StepFailed, match=r"'numbers' of 'study' is at its site, so you cannot pass it.*bind="
+    ):
+        made.run(world.asset("berlin"))
 
 
 def test_an_owner_reads_all_of_it_and_says_no(world: World) -> None:
@@ -113,8 +126,13 @@ def test_an_owner_reads_all_of_it_and_says_no(world: World) -> None:
     assert "'oslo'" in text
     assert "numbers.sum()" in str(request.protocol)
     assert "one / other" in str(request.protocol)
+    # What it runs on at every site, and not one word twice.
+    assert str(request.protocol).count("numbers is 'numbers' of 'study'") == 2
+    assert "Description: denied" in str(request.protocol)
+    assert request.changes.startswith("Step 2 of 3 of a protocol without a name. Request to change total ")
+    assert text.count("hands its result over") == 1
     request.deny("not to Oslo")
-    with pytest.raises(NotApproved, match=r"\(lisbon\) is REJECTED \(not to Oslo\)"):
+    with pytest.raises(NotApproved, match=r"\(lisbon\) is REJECTED \(not to Oslo\).*That stays so"):
         made.wait_for_approval(0)
     made.deployed.withdraw()
     assert world.pending() == 0

@@ -69,6 +69,10 @@ class AssetView(Shown):
         """Of the object that holds its two values."""
         return self._record.object_uid
 
+    def is_at(self, node_uid: UID) -> bool:
+        """Whether it is at that node."""
+        return self._session.info.uid == node_uid
+
     @property
     def name(self) -> str:
         """Unique within its dataset."""

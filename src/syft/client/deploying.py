@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from syft.client.datasets import AssetView
 from syft.client.jobs import Job
 from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
@@ -64,6 +65,15 @@ _WAIT_S: Final = 20.0
 _AT_ONCE: Final = 16
 # How long it is known that all have agreed: between the rounds of a computation nobody needs to be asked again.
 _READY_S: Final = 10.0
+_WAIT: Final = "`protocol.requests` are the requests, `protocol.wait_for_approval()` waits for the owners."
+_ASK_AGAIN: Final = (
+    "That stays so. To ask the owners again, put the steps into a new protocol and deploy that; `runs=...` says how "
+    "often it is to be run."
+)
+_CANNOT_BE_GIVEN: Final = (
+    "so you cannot pass it. An object at a site is part of what its owner approves: name it when the protocol is put "
+    "together (`sy.Step(role, code, x=asset)`) or deployed (`bind={role: {'x': asset}}`)."
+)
 
 
 class Place(NamedTuple):
@@ -140,7 +150,7 @@ class Deployed(Shown):
         if waiting:
             raise NotApproved(
                 f"A protocol runs when every site has agreed; nothing was run. As it stands {'; '.join(waiting)}. "
-                "`protocol.requests` are the requests, `protocol.wait_for_approval()` waits for the owners."
+                + (_ASK_AGAIN if any(_is_final(one) for one in standing) else _WAIT)
             )
         self._ready_until = time.monotonic() + _READY_S
         self._runs_left = min(one.runs_left for one in standing)
@@ -352,17 +362,16 @@ def _argument(session: Session, value: Any) -> Argument:
     """A value of the caller's own as it goes to a site.
 
     Raises:
-        InvalidInput: a pointer to what the caller may not read: what a step may run on is part of what owners approve.
+        InvalidInput: an asset, or a pointer to what the caller may not read: what a step may run on is part of what
+            owners approve.
     """
+    if isinstance(value, AssetView):
+        raise InvalidInput(f"The asset {value.label} is at its site, {_CANNOT_BE_GIVEN}")
     if isinstance(value, Pointer):
         try:
             value = value.get_copy()
         except (AuthorizationException, NotFound) as error:
-            raise InvalidInput(
-                "You may not read what this pointer points to, so you cannot pass it. An object at a site is part of "
-                "what its owner approves: name it when the protocol is put together (`sy.Step(role, code, x=asset)`) "
-                "or deployed (`bind={role: {'x': asset}}`)."
-            ) from error
+            raise InvalidInput(f"You may not read what this pointer points to, {_CANNOT_BE_GIVEN}") from error
     return as_argument(session, value)
 
 
@@ -391,6 +400,13 @@ def _deliver(target: Session, envelope: bytes, attachment: bytes | memoryview) -
         raise BadReply(f"The answer from {target.route.url} is not signed by '{target.info.name}'.")
     if isinstance(opened.message, Refusal):
         raise from_code(opened.message.code, opened.message.text)
+
+
+def _is_final(standing: Standing) -> bool:
+    """Whether waiting does not help: an owner has said no, or all runs are used up."""
+    return standing.state != RequestState.PENDING.name and not (
+        standing.state == RequestState.APPROVED.name and standing.runs_left > 0
+    )
 
 
 def _said(standing: Standing) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from syft.client.datasets import AssetView
 from syft.client.objects import bring, fetch
 from syft.client.pointer import Pointer
 from syft.client.runplan import ask_to_run
@@ -160,6 +161,10 @@ class OwnedRun:
 
 
 def _brought(value: Any, place: StepPlace) -> UID | NewValue:
+    if isinstance(value, AssetView):
+        if value.is_at(place.node_uid):
+            return value.action_id  # used in place
+        return bring(place.session, value.data)
     if isinstance(value, Pointer) and not value.is_here:
         there = value.client.session
         if there.info.uid == place.node_uid:

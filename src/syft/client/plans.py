@@ -13,6 +13,7 @@ from syft.client.objects import bring, fetch
 from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Code, Shown, cell
 from syft.client.runplan import keep_results
+from syft.client.session import Session
 from syft.code import (
     State,
     called_with,
@@ -82,6 +83,16 @@ class Plan(Shown):
         self._description = description or ""
         self._pointers: dict[tuple[UID, str], PointerPlan] = {}
         self.tag(*(tags or ()))
+
+    def __getattr__(self, name: str) -> Any:
+        # Called for what is not there. A subclass's `__init__` may have forgotten the one above it.
+        if name in {"_function", "_traced", "_name"}:
+            raise AttributeError(
+                f"`{type(self).__name__}.__init__` has to begin with `super().__init__()`.",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
     # --- what is said of it
 
@@ -191,6 +202,10 @@ class Plan(Shown):
     def _trace(self, *, shapes: Shapes | None = None, examples: Sequence[Any] | None = None) -> Traced:
         function = self._callable()
         if function is None:
+            if self._traced is None:
+                raise InvalidInput(
+                    f"'{self.name}' has nothing to do: give it a method `forward`, or a function."
+                )
             raise InvalidInput(f"There is no function to '{self.name}': it was fetched, and is built.")
         return trace(
             function,
@@ -283,6 +298,12 @@ class Plan(Shown):
             raise PlanNotReady(NOT_BUILT)
         if not workers:
             raise InvalidInput("Say where to: plan.send(worker).")
+        for worker in workers:
+            if not isinstance(getattr(worker, "session", None), Session):
+                raise InvalidInput(
+                    "A plan is sent to a worker itself, a sy.VirtualWorker or a client from sy.login(...), not to "
+                    f"{type(worker).__name__} {cell(repr(worker))}."
+                )
         sent = [self._send(worker, self._traced, force, pointable) for worker in workers]
         if len(sent) == 1:
             return sent[0]
@@ -506,7 +527,10 @@ def submission_of(code: Plan | SyftFunction) -> CodeSubmission:
     if isinstance(code, SyftFunction):
         return code.submission
     if not isinstance(code, Plan):
-        raise InvalidInput(f"A plan or a Syft function is needed here, not a {type(code).__name__}.")
+        raise InvalidInput(
+            f"A plan or a Syft function is needed here, not a {type(code).__name__}: put `@sy.func2plan()` or "
+            "`@sy.syft_function()` above it."
+        )
     if not code.is_built:
         raise PlanNotReady(NOT_BUILT)
     traced = code.traced

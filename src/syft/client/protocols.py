@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
+from syft.client.datasets import AssetView
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun, StepPlace
 from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.pointer import HasSession, Pointer, id_of
-from syft.client.present import Card, Shown, Table
+from syft.client.present import Card, Shown, Table, cell
 from syft.client.rehearsal import rehearse
 from syft.client.requests import Request
 from syft.client.session import Session
@@ -68,7 +69,7 @@ class Protocol(Shown):
             if isinstance(one, Step):
                 roles.append(one.role)
                 continue
-            where, _ = one
+            where, _ = _pair(one)
             if is_worker(where):
                 self._workers[id_of(where)] = where
                 roles.append(id_of(where))
@@ -140,7 +141,10 @@ class Protocol(Shown):
             StepFailed: a site refused.
         """
         if self.workers_resolved and (workers or roles or self._is_placed):
-            raise NotDeployed(f"This protocol is already deployed to {self._where()}.")
+            raise NotDeployed(
+                f"This protocol is already deployed to {self._where()}. To ask again, or elsewhere, put its steps into "
+                "a new one."
+            )
         if self._fixed is None:
             self._fixed = self.design
         before = (dict(self._workers), list(self._roles), self._fixed)
@@ -294,8 +298,10 @@ class Protocol(Shown):
         Args:
             timeout: seconds; None for as long as it takes.
         Raises:
+            NotDeployed: nobody has been asked, for it has no sites yet; a RuntimeError.
             NotApproved: one has denied, or has not answered in that time; the text says which.
         """
+        self._assert_is_resolved()
         if self._deployed is not None:
             self._deployed.wait_for_approval(timeout)
         return self
@@ -355,7 +361,7 @@ class Protocol(Shown):
         """Try all of it here, on the mocks of what its steps are bound to; nothing is sent, nobody is asked.
 
         Args:
-            args: as for `run`.
+            args: as for `run`; of an asset its mock is taken.
             kwargs: likewise.
         Returns:
             What the last step returns; a list where there are several.
@@ -365,7 +371,10 @@ class Protocol(Shown):
         """
         made = self._fixed or self.design
         sessions = {role: worker.session for role, worker in self._workers.items()}
-        arguments = bind_arguments(made, args, kwargs, self._defaults())
+        given = bind_arguments(made, args, kwargs, self._defaults())
+        arguments = {
+            name: value.mock if isinstance(value, AssetView) else value for name, value in given.items()
+        }
         results = rehearse(made, arguments, self._mocks(), sessions)
         return results[0] if len(results) == 1 else results
 
@@ -438,6 +447,25 @@ class Protocol(Shown):
         if self._description:
             facts.append(("Description", self._description))
         return Card(f"Protocol {self.name}".strip(), facts, [("", Table(("Step", "Code", "Role"), rows))])
+
+
+def _pair(one: Any) -> tuple[Any, Any]:
+    """A worker, or role, and its code, from what somebody has put into a protocol.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    if not isinstance(one, tuple | list) or len(one) != 2:
+        raise InvalidInput(
+            "A protocol is made of pairs of a worker and a plan, or of steps: "
+            f"`sy.Protocol([('alice', plan), ...])`. This is no pair: {cell(repr(one))}."
+        )
+    where, code = one
+    if not is_worker(where) and not (isinstance(where, str) and where):
+        raise InvalidInput(
+            f"The first of a pair is a worker, or a name for one, not {type(where).__name__} {cell(repr(where))}."
+        )
+    return where, code
 
 
 def _code_of(one: Any) -> Any:

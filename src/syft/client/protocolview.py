@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from syft.client.policies import input_text, output_text
+from syft.client.policies import input_text, output_text, rule_text
 from syft.client.present import Block, Card, Code, Shown, Text, cell
 from syft.model.code import CodeSubmission, Part
 from syft.model.messages.requests import KnownSite, RequestView
@@ -114,6 +114,10 @@ class ProtocolView(Shown):
         return self._deployment.protocol.name
 
     @property
+    def _title(self) -> str:
+        return f"protocol '{plain(self.name)}'" if self.name else "a protocol without a name"
+
+    @property
     def deployment(self) -> Deployment:
         """The whole, as data."""
         return self._deployment
@@ -145,7 +149,8 @@ class ProtocolView(Shown):
             elif wire is not None:
                 inputs[parameter.name] = f"given by whoever runs it, as '{plain(wire.name)}'"
             else:
-                inputs[parameter.name] = "fixed by the input policy"
+                rule = step.code.input_policy.rules.get(parameter.name)
+                inputs[parameter.name] = "its default" if rule is None else plain(rule_text(rule))
         return StepView(number + 1, self._site_of(number), step.code, inputs, self._goes_to(number))
 
     def _source_text(self, wire: FromStep) -> str:
@@ -162,13 +167,20 @@ class ProtocolView(Shown):
         what = f" (result {edge.output + 1})" if edge.output is not None else ""
         return f"step {edge.target + 1}{what}, as '{plain(edge.parameter)}', at {self._site_of(edge.target)}"
 
+    def numbered(self, number: int) -> str:
+        """Which step of it one is, in a few words.
+
+        Args:
+            number: the step, from 0.
+        """
+        return f"Step {number + 1} of {len(self._deployment.protocol.steps)} of {self._title}"
+
     def about(self, number: int) -> str:
         """What approving one step means, in words.
 
         Args:
             number: the step, from 0.
         """
-        steps = len(self._deployment.protocol.steps)
         takes = [
             f"takes '{plain(parameter)}' from {self._source_text(wire)}"
             for parameter, wire in self._deployment.protocol.steps[number].wires.items()
@@ -176,7 +188,7 @@ class ProtocolView(Shown):
         ]
         told = ", ".join([*takes, self._goes_to(number)])
         return (
-            f"Step {number + 1} of {steps} of protocol '{plain(self.name)}' ({self.digest[:_DIGEST_SHOWN]}) by user "
+            f"{self.numbered(number)} ({self.digest[:_DIGEST_SHOWN]}) by user "
             f"{plain(self._user)}: {told}. Approving it approves what it takes and where its result goes, besides "
             "the code."
         )
@@ -186,11 +198,16 @@ class ProtocolView(Shown):
         lines = "\n".join(f"{plain(one.role)}: {one}: {one.key}" for one in self.sites)
         blocks: list[tuple[str, Block]] = [("Sites", Text(lines))]
         for step in self.steps:
-            blocks.append(
-                (f"Step {step.number} at {plain(step.site.name)}: {step.goes_to}", Code(step.code.source))
-            )
+            takes = "".join(f"; {plain(name)} is {text}" for name, text in step.inputs.items())
+            title = f"Step {step.number} at {plain(step.site.role)}, '{plain(step.site.name)}': {step.goes_to}{takes}"
+            blocks.append((title, Code(step.code.source)))
         facts: list[tuple[str, object]] = [("Digest", self.digest), ("By", plain(self._user))]
-        return Card(f"Protocol {plain(self.name)}", facts, blocks)
+        protocol = self._deployment.protocol
+        if protocol.tags:
+            facts.append(("Tags", ", ".join(map(plain, protocol.tags))))
+        if protocol.description:
+            facts.append(("Description", plain(protocol.description)))
+        return Card(f"Protocol {plain(self.name)}".strip(), facts, blocks)
 
 
 def protocol_of(view: RequestView) -> tuple[ProtocolView, int] | None:

@@ -75,11 +75,11 @@ class Request(AnyRequest):
         """What approving it would change, in a sentence."""
         code = self._code.submission
         step = protocol_of(self._view)
-        about = f" {step[0].about(step[1])}" if step else ""
+        part = f"{step[0].numbered(step[1])}. " if step else ""
         asks = f"It asks for {limits_text(code.asked)}. " if code.asked.said else ""
         return (
-            f"Request to change {code.name} (Pool Id: {code.pool}) to permission RequestStatus.APPROVED. "
-            f"{asks}{self._nested_text()}{about}"
+            f"{part}Request to change {code.name} (Pool Id: {code.pool}) to permission RequestStatus.APPROVED. "
+            f"{asks}{self._nested_text()}"
         )
 
     def _limits_text(self) -> str:

@@ -233,6 +233,11 @@ def _output(recorder: Recorder, value: Any) -> Place:
 def _check_shapes(name: str, inputs: tuple[str, ...], shapes: Sequence[Shape] | None) -> None:
     if shapes is None:
         return
+    if not isinstance(shapes, Sequence) or any(not isinstance(one, Sequence) for one in shapes):
+        raise InvalidInput(
+            f"The shapes of '{name}' are a list with one for each input, as `args_shape=[(1,), (-1, 3)]`, not "
+            f"{shapes!r}."
+        )
     if len(shapes) != len(inputs):
         raise InvalidInput(_count_text(name, inputs, f"{len(shapes)} shapes"))
     for shape in shapes:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syft.client import protocols as core
+from syft.client.function import SyftFunction
 from syft.client.kept import Objects
 from syft.client.kept import send as keep
 from syft.client.pointer import Pointer
@@ -15,6 +16,7 @@ from syft.generic.object import AbstractObject
 from syft.messaging import protobuf
 from syft.messaging.assignments import assigned, look_up
 from syft.messaging.protobuf import Assignment
+from syft.model.code import CodeSubmission
 from syft.model.messages.objects import ObjectView
 from syft.model.object import ObjectKind
 from syft.model.protocol import SharedProtocol
@@ -62,6 +64,26 @@ class Protocol(AbstractObject, core.Protocol):
         core.Protocol.__init__(self, plans, tags=tags, description=description)
         self.location: Any = None
 
+    # --- deployed
+
+    def deploy(self, *workers: Any, **options: Any) -> Protocol:
+        """Deploy the protocol; see the protocol of the core. A worker of this process may be given by its id.
+
+        Returns:
+            This protocol.
+        Raises:
+            NotDeployed: it is deployed, or the workers are too few or too many; a RuntimeError.
+            WorkerNotFoundException: an id that nobody in this process goes by.
+        """
+        found = {
+            name: get_worker(one) if isinstance(one, str) and name != "reason" else one
+            for name, one in options.items()
+        }
+        core.Protocol.deploy(
+            self, *(get_worker(one) if isinstance(one, str) else one for one in workers), **found
+        )
+        return self
+
     # --- run
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
@@ -78,7 +100,8 @@ class Protocol(AbstractObject, core.Protocol):
         if id_of(place) != id_of(self.location):
             raise NotDeployed(
                 f"This protocol has been sent to {id_of(self.location)}, but you provided local arguments or "
-                f"pointers to {id_of(place)}."
+                f"pointers to {id_of(place)}. Send them there first (`x.send(worker)`), or use "
+                "`protocol.request_remote_run(worker, args, kwargs)`, which takes them along."
             )
         return self.request_remote_run(self.location, args, kwargs)
 
@@ -252,7 +275,7 @@ class Protocol(AbstractObject, core.Protocol):
         resolved = " resolved" if self.workers_resolved else ""
         lines = [f"<Protocol id:{shown_id(self.id)} owner:{id_of(self.owner)}{resolved}>"]
         for worker, plan in self.plans:
-            lines.append(f" - {worker if isinstance(worker, str) else id_of(worker)}: {plan!r}")
+            lines.append(f" - {worker if isinstance(worker, str) else id_of(worker)}: {_shown_code(plan)}")
         return "\n".join(lines)
 
     __str__ = __repr__
@@ -266,6 +289,14 @@ class Protocol(AbstractObject, core.Protocol):
         self = cls(id=view.uid, tags=view.tags or None, description=view.description or None)
         self.take_over(shared, known_by_node())
         return self
+
+
+def _shown_code(code: Any) -> str:
+    """What runs at a step, on one line: its text is read at `plans`."""
+    code = code.submission if isinstance(code, SyftFunction) else code
+    if isinstance(code, CodeSubmission):
+        return f"<Syft function {code.name}({', '.join(one.name for one in code.parameters)})>"
+    return repr(code)
 
 
 def shown_id(protocol_id: Id) -> Id:

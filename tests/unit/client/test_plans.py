@@ -87,6 +87,38 @@ def test_what_is_wrong_with_it_is_said_where_it_is_decorated() -> None:
         sy.method2plan(args_shape=[(1,)])
 
 
+@pytest.mark.parametrize("shapes", [(1,), [1], 3, [None]])
+def test_shapes_that_are_no_list_of_shapes_are_told_what_one_is(shapes: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"a list with one for each input, as `args_shape=\[\(1,\)"):
+        sy.func2plan(args_shape=shapes)(lambda x: x + 1)
+
+
+def test_what_subclasses_forget_is_told() -> None:
+    class Forgetful(sy.Plan):
+        def __init__(self) -> None:
+            self.weight = 1
+
+        def forward(self, x: Any) -> Any:
+            return x
+
+    class Idle(sy.Plan):
+        pass
+
+    with pytest.raises(
+        AttributeError, match=r"`Forgetful.__init__` has to begin with `super\(\).__init__\(\)`"
+    ):
+        Forgetful().build(np.ones(1))
+    with pytest.raises(InvalidInput, match="'Idle' has nothing to do: give it a method `forward`"):
+        Idle().build(np.ones(1))
+    with pytest.raises(AttributeError, match="'Plan' object has no attribute 'forward'"):
+        inc.forward
+
+
+def test_a_plan_is_sent_to_a_worker_and_not_to_a_name() -> None:
+    with pytest.raises(InvalidInput, match=r"sent to a worker itself, .*, not to str 'alice'"):
+        inc.send("alice")
+
+
 def test_equal_plans_are_equal() -> None:
     again = Plan("inc", lambda x: 1 * x + 1 if False else x + 1).build()
     assert again == inc

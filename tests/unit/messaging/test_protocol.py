@@ -45,6 +45,11 @@ def quotient(x, y):
     return x / y
 
 
+@sy.syft_function()
+def middle(one, other):
+    return (one + other) / 2
+
+
 def worker(name: str) -> Iterator[VirtualWorker]:
     made = sy.VirtualWorker(id=name)
     yield made
@@ -169,7 +174,57 @@ def test_another_number_of_workers_is_refused(three: Workers, count: int) -> Non
 
 def test_what_is_no_worker_is_refused_and_says_what_one_is(three: Workers) -> None:
     with pytest.raises(InvalidInput, match=r"sy\.VirtualWorker or a client"):
-        chain().deploy("alice", "bob", "charlie")
+        chain().deploy(None, 1, [])
+    with pytest.raises(WorkerNotFoundException, match=r"Known are: .*alice"):
+        chain().deploy("alice", "bob", "charly")
+
+
+def test_workers_of_this_process_go_by_their_ids(alice: VirtualWorker, bob: VirtualWorker) -> None:
+    pairs = [("w1", inc), ("w2", double)]
+    assert [one for one, _ in Protocol(pairs).deploy("bob", alice).plans] == [bob, alice]
+    assert [one for one, _ in Protocol(pairs).deploy(w2="alice", w1="bob").plans] == [bob, alice]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ([inc, double], "made of pairs of a worker and a plan.*no pair: <Plan inc"),
+        ([("alice", inc, double)], "made of pairs"),
+        ([(inc, "alice")], "The first of a pair is a worker, or a name for one, not Plan <Plan inc"),
+        ([("", inc)], "or a name for one, not str ''"),
+    ],
+)
+def test_what_is_no_pair_is_told_what_one_is(wrong: list[object], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        Protocol(wrong)
+
+
+def test_there_is_nothing_to_wait_for_before_it_is_deployed(alice: VirtualWorker) -> None:
+    made = Protocol([("w1", inc)])
+    with pytest.raises(NotDeployed, match=r"Call deploy\(\*workers\)"):
+        made.wait_for_approval()
+    assert made.deploy(alice).wait_for_approval() is made
+
+
+def test_functions_are_shown_on_one_line_also_where_they_were_fetched(alice: VirtualWorker) -> None:
+    made = Protocol([("a", middle), ("b", inc)], tags=["#shown"])
+    line = " - a: <Syft function middle(one, other)>"
+    assert repr(made).splitlines()[1:] == [line, f" - b: {inc!r}"]
+    made.send(alice)
+    (found,) = alice.search("#shown")
+    assert repr(found.get()).splitlines()[1] == line
+
+
+def test_an_asset_of_ones_own_is_used_in_place_and_its_mock_on_trial(alice: VirtualWorker) -> None:
+    asset = sy.Asset(name="numbers", data=np.array([5.0]), mock=np.array([1.0]))
+    alice.client.upload_dataset(sy.Dataset(name="own", asset_list=[asset]))
+    try:
+        view = alice.client.datasets["own"].assets[0]
+        made = Protocol([("w1", inc), ("w2", double)])
+        assert made.dry_run(view).tolist() == [4.0]
+        assert made.deploy(alice, sy.VirtualWorker(id="bob")).run(view).get().tolist() == [12.0]
+    finally:
+        alice.client.datasets.delete("own")
 
 
 def test_the_same_name_is_the_same_worker(alice: VirtualWorker, bob: VirtualWorker) -> None:

@@ -65,7 +65,8 @@ def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
         record = reader.find(ObjectRecord, uid=rule.object_uid)
         if record is None or not _may_be_asked_for(reader, record, code.owner_uid):
             raise NotFound(
-                f"The input {rule.label or rule.object_uid.hex} of '{code.name}' is not on this node."
+                f"The input {rule.label or rule.object_uid.hex} of '{code.name}' is not on this node. What a function "
+                "runs on is asked for at the site where it is."
             )
         # The reviewer reads the label: "public weather" must not stand over the salaries.
         if rule.label and rule.label != record.name:
