@@ -167,7 +167,8 @@ class Workers:
             self._drain(job)
 
     def _drain(self, job: Job | None) -> None:
-        """Run that job, if there is one, and then what is queued, until nothing is."""
+        """Run that job; without one, what is queued, until nothing is."""
+        was_given = job is not None
         while not self._closing:
             try:
                 job = job or claim(self._store)
@@ -179,8 +180,12 @@ class Workers:
                 # `recover`; the next job may find room again.
                 say(logging.ERROR, "a worker was stopped in the middle", error=error.code)
                 time.sleep(_PAUSE_S)
-                job = None
+                job, was_given = None, False
                 continue
             if has_ended(job):
                 self.ended(job.uid)
-            job = None
+                if was_given:
+                    # What was queued meanwhile has been counted as work: whoever waits for this job is not slowed down
+                    # by looking for it.
+                    return
+            job, was_given = None, False
