@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from syft.jobs.machine import after_crash, move
 from syft.jobs.steps import without_values
 from syft.model.event import Event
 from syft.model.job import Job, JobState
 from syft.model.uid import UID
-from syft.store.base import Store
+from syft.store.base import Store, Transaction
+
+_CLAIMED: Final = "job.claimed"
 
 
 class _NothingToClaim(Exception):
@@ -21,6 +24,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def enqueue(tx: Transaction, job: Job, *, is_free: bool) -> Job:
+    """Put a job at the end of the queue; it is claimed at once where nothing is before it and somebody can begin.
+
+    Args:
+        tx: the transaction of the call, whose event says that the job is queued.
+        job: a new one.
+        is_free: whether a worker is kept free for it.
+    """
+    if is_free and tx.find(Job, state=JobState.QUEUED) is None:
+        tx.also(Event(verb=_CLAIMED, created_at=now()))
+        job = _claimed(job)
+    tx.add(job)
+    return job
+
+
+def _claimed(job: Job) -> Job:
+    return move(job, JobState.RUNNING, attempt=job.attempt + 1, started_at=now())
+
+
 def claim(store: Store) -> Job | None:
     """The oldest job that waits, now running and ours alone; None when none waits.
 
@@ -30,11 +52,11 @@ def claim(store: Store) -> Job | None:
         if reader.find(Job, state=JobState.QUEUED) is None:
             return None
     try:
-        with store.writing(Event(verb="job.claimed", created_at=now())) as tx:
+        with store.writing(Event(verb=_CLAIMED, created_at=now())) as tx:
             waiting = tx.find(Job, state=JobState.QUEUED)
             if waiting is None:
                 raise _NothingToClaim
-            job = move(waiting, JobState.RUNNING, attempt=waiting.attempt + 1, started_at=now())
+            job = _claimed(waiting)
             tx.replace(job)
     except _NothingToClaim:
         return None

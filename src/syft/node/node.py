@@ -366,6 +366,7 @@ class Node:
             site.workers.close()
             site.uploads.close()
             site.store.close()
+        self.reach.close()
         self.peers.close()
         if self._parts is not None:
             self._parts.leave()

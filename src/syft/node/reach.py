@@ -21,6 +21,7 @@ from syft.model.messages.requests import KnownSite
 from syft.model.peer import Peer, Relation
 from syft.model.protocol import Site
 from syft.model.settings import NodeInfo
+from syft.model.uid import UID
 from syft.node.family import as_info
 from syft.node.peers import Peers
 from syft.transport.ask import ask, expect
@@ -69,6 +70,9 @@ class Reach:
         self._listed: dict[str, KnownSite] = {}
         self._listed_at = float("-inf")
         self._listing = threading.Lock()
+        # Kept open: a connection for each value would cost as much as handing over a small one.
+        self._routes: dict[UID, HttpRoute] = {}
+        self._opening = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
@@ -80,35 +84,40 @@ class Reach:
             if free:
                 self._turns.release()
 
-    @contextmanager
-    def ways(self, site: Site) -> Iterator[list[Way]]:
-        """The ways to a site, for the length of the block; empty where none is known."""
-        opened: list[HttpRoute] = []
-        try:
-            yield list(self._ways(site, opened))
-        finally:
-            for route in opened:
-                route.close()
+    def ways(self, site: Site) -> list[Way]:
+        """The ways to a site, the best first; empty where none is known."""
+        return list(self._ways(site))
 
-    def _ways(self, site: Site, opened: list[HttpRoute]) -> Iterator[Way]:
+    def close(self) -> None:
+        """Give back connections."""
+        with self._opening:
+            for route in self._routes.values():
+                route.close()
+            self._routes.clear()
+
+    def _ways(self, site: Site) -> Iterator[Way]:
         here = self._peers.here(site.node_uid)
         if here is not None:
             yield Way(here, self._as_node(site), is_direct=True)
             return
         peer = self._peers.of_key(site.key)
         if peer is not None and peer.node_uid == site.node_uid and peer.url:
-            yield Way(self._to(peer, opened), self._as_node(site), is_direct=True)
+            yield Way(self._to(peer), self._as_node(site), is_direct=True)
         for gateway in self._peers.every(Relation.GATEWAY):
             near = self._peers.here(gateway.node_uid)
             if near is None and not gateway.url:
                 continue
-            route = near or self._to(gateway, opened)
+            route = near or self._to(gateway)
             node = self._as_node(site, Address(network=gateway.node_uid))
             yield Way(RelayRoute(route, as_info(gateway, self._info()), node), node, is_direct=False)
 
-    def _to(self, peer: Peer, opened: list[HttpRoute]) -> HttpRoute:
-        route = HttpRoute(peer.url, patience_s=PATIENCE_S)
-        opened.append(route)
+    def _to(self, peer: Peer) -> HttpRoute:
+        with self._opening:
+            route = self._routes.get(peer.node_uid)
+            if route is None or route.url != peer.url.rstrip("/"):
+                if route is not None:
+                    route.close()  # it has moved
+                route = self._routes[peer.node_uid] = HttpRoute(peer.url, patience_s=PATIENCE_S)
         return route
 
     def _as_node(self, site: Site, above: Address | None = None) -> NodeInfo:

@@ -119,8 +119,8 @@ def _sent(ctx: Context, due: dict[bytes, list[Leaving]]) -> list[Leaving]:
         if key == own:
             sent += [one for one in values if _kept_here(ctx, one)]
             continue
-        with ctx.node.reach.ways(values[0].site) as ways:
-            sent += [one for one in values if _goes_by(ctx, one, ways, ends_at)]
+        ways = ctx.node.reach.ways(values[0].site)
+        sent += [one for one in values if _goes_by(ctx, one, ways, ends_at)]
     return sent
 
 

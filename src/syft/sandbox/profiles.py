@@ -25,7 +25,9 @@ PRELOAD: Final = (
     "pyarrow.compute",
     "pyarrow.csv",
     "pyarrow.parquet",
+    # What computes a plan (`jobs.execution.PLAN_SOURCE`).
     "syft.ops.plans",
+    "syft.wire.several",
     # Last, when pandas is there: what the guide of 2024 needs of it.
     "syft.sandbox.compat",
 )

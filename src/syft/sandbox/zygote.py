@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
 from syft.model.limits import KIB
+from syft.model.plan import Plan, place
 from syft.sandbox import (
     child,
     closure,
@@ -496,11 +497,14 @@ def _be_first_when_memory_is_short() -> None:
 
 
 def _warm_up() -> None:
-    """Pass a small frame through the codec: the first use of these libraries loads more, slowly."""
+    """Pass small values through the codec: the first use of these libraries, and of each record, loads more, slowly."""
+    values: list[object] = [Plan(name="same", inputs=("value",), outputs=(place(0),))]
     pandas = sys.modules.get("pandas")
     if pandas is not None:
-        frame = pandas.DataFrame({"number": [1.5], "text": ["a"]})
-        codec.decode(codec.encode(frame).to_bytes(), zero_copy=True, trusted=True)
+        values.append(pandas.DataFrame({"number": [1.5], "text": ["a"]}))
+        values.append(pandas.Series([1.5]).to_numpy())
+    for value in values:
+        codec.decode(codec.encode(value).to_bytes(), zero_copy=True, trusted=True)
 
 
 def _try_door(door: int) -> str:

@@ -78,6 +78,13 @@ def _only(kind: type) -> Coder:
     return check
 
 
+def _truth(value: object) -> bool:
+    """A truth value, which SQLite keeps as 0 or 1."""
+    if value not in (0, 1):
+        raise TypeError("not bool")
+    return bool(value)
+
+
 def _whole_number(value: object) -> object:
     if type(value) is not int:
         raise TypeError("not int")
@@ -142,7 +149,7 @@ def codec_for(kind: Any) -> Codec:
             return Codec(stored, lambda value: kind(value).value, kind)
         if kind in _PLAIN:
             column_type, encode = _PLAIN[kind]
-            return Codec(column_type, encode, same)
+            return Codec(column_type, encode, _truth if kind is bool else same)
     decode = msgspec.json.Decoder(kind, dec_hook=_uid_from_json).decode
     return Codec(Text(), json_text, decode, searchable=False)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Select, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -156,7 +156,13 @@ def by_uid(record: type[msgspec.Struct]) -> Select[Any]:
 @lru_cache(maxsize=100)
 def addition(record: type[msgspec.Struct]) -> Insert:
     """A new row; takes `Kind.to_row`."""
-    return insert(kind_of(record).table)
+    return row_of(kind_of(record).table, numbered="position")
+
+
+def row_of(table: Table, *, numbered: str = "") -> Insert:
+    """A new row; takes a value for every column, save one that the database numbers."""
+    names = [column.name for column in table.columns if column.name != numbered]
+    return insert(table).inline().values({name: bindparam(name) for name in names})
 
 
 @lru_cache(maxsize=100)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from syft.errors import AlreadyExists, InvalidInput, NotFound, StaleMessage, StorageError
@@ -18,6 +18,7 @@ from syft.model.uid import UID
 from syft.store import queries
 from syft.store.base import Condition, R
 from syft.store.chain import ChainHead, chain, sign_head
+from syft.store.direct import Driver
 from syft.store.engines import Durability, sqlite_engine, sqlite_file_engine, storage_error
 from syft.store.files import DirectoryLock, disk_errors, make_private, remove_temporary, temporary_directory
 from syft.store.schema import check_current, prepare
@@ -41,12 +42,16 @@ _EVENTS: Final = select(events).where(events.c.seq > bindparam("offset")).order_
 _EVENTS_LIMITED: Final = _EVENTS.limit(bindparam("limit"))
 _EVENT_COUNT: Final = select(func.count()).select_from(events)
 _LAST_EVENT: Final = select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)
-_ADD_EVENT: Final = insert(events)
+_ADD_EVENT: Final = queries.row_of(events)
 _HEAD: Final = select(events_head.c.seq, events_head.c.hash, events_head.c.signature)
-_ADD_HEAD: Final = insert(events_head)
-_MOVE_HEAD: Final = update(events_head).where(events_head.c.id == 1)
+_ADD_HEAD: Final = queries.row_of(events_head)
+_MOVE_HEAD: Final = (
+    update(events_head)
+    .where(events_head.c.id == 1)
+    .values({name: bindparam(name) for name in ("seq", "hash", "signature")})
+)
 _SETTING: Final = select(settings.c.value).where(settings.c.name == bindparam("key"))
-_ADD_SETTING: Final = insert(settings)
+_ADD_SETTING: Final = queries.row_of(settings)
 _MOVE_SETTING: Final = (
     update(settings).where(settings.c.name == bindparam("key")).values(value=bindparam("new"))
 )
@@ -61,14 +66,15 @@ class SqlReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = Driver(connection)
 
     def get(self, kind: type[R], uid: UID) -> R:
         """See `Reader`."""
         known = kind_of(kind)
-        row = self._connection.execute(queries.by_uid(kind), {"key": known.encode("uid", uid)}).first()
-        if row is None:
+        rows = self._driver.rows(queries.by_uid(kind), {"key": known.encode("uid", uid)})
+        if not rows:
             raise _not_found(known, uid)
-        return cast(R, known.from_row(row))
+        return cast(R, known.from_row(rows[0]))
 
     def find(self, kind: type[R], /, **equals: object) -> R | None:
         """See `Reader`."""
@@ -92,44 +98,44 @@ class SqlReader:
     def count(self, kind: type[msgspec.Struct], /, *conditions: Condition, **equals: object) -> int:
         """See `Reader`."""
         shape, values = queries.shape_of(kind_of(kind), conditions, equals)
-        return int(self._connection.execute(queries.number(kind, shape), values).scalar_one())
+        return int(self._answers(queries.number(kind, shape), values)[0][0])
 
     def total(
         self, kind: type[msgspec.Struct], column: str, /, *conditions: Condition, **equals: object
     ) -> int:
         """See `Reader`."""
         shape, values = queries.shape_of(kind_of(kind), conditions, equals)
-        return int(self._connection.execute(queries.total(kind, column, shape), values).scalar_one())
+        return int(self._answers(queries.total(kind, column, shape), values)[0][0])
 
     def values(self, kind: type[msgspec.Struct], column: str) -> set[object]:
         """See `Reader`."""
         decode = kind_of(kind).search(column).decode
-        return {
-            decode(value) for value in self._connection.execute(queries.different(kind, column)).scalars()
-        }
+        return {decode(value) for (value,) in self._driver.rows(queries.different(kind, column))}
 
     def events(self, *, limit: int = 0, offset: int = 0) -> list[ChainedEvent]:
         """See `Reader`."""
         _check_page(limit, offset)
         # Places have no gaps, so leaving out the first n is beginning after place n: a look-up, not a count.
         if limit:
-            rows = self._connection.execute(_EVENTS_LIMITED, {"offset": offset, "limit": limit})
+            rows = self._driver.rows(_EVENTS_LIMITED, {"offset": offset, "limit": limit})
         else:
-            rows = self._connection.execute(_EVENTS, {"offset": offset})
+            rows = self._driver.rows(_EVENTS, {"offset": offset})
         return [event_from_row(row) for row in rows]
 
     def count_events(self) -> int:
         """See `Reader`."""
-        return int(self._connection.execute(_EVENT_COUNT).scalar_one())
+        return int(self._driver.rows(_EVENT_COUNT)[0][0])
 
     def head(self) -> ChainHead | None:
         """See `Reader`."""
-        row = self._connection.execute(_HEAD).first()
-        return None if row is None else ChainHead(seq=row[0], hash=row[1], signature=row[2])
+        for seq, last_hash, signature in self._driver.rows(_HEAD):
+            return ChainHead(seq=seq, hash=last_hash, signature=signature)
+        return None
 
     def setting(self, name: str) -> str | None:
         """See `Reader`."""
-        return cast("str | None", self._connection.execute(_SETTING, {"key": name}).scalar())
+        rows = self._driver.rows(_SETTING, {"key": name})
+        return cast(str, rows[0][0]) if rows else None
 
     def _rows(
         self,
@@ -150,7 +156,13 @@ class SqlReader:
             values["limit"] = limit
         if offset:
             values["offset"] = offset
-        return [cast(R, known.from_row(row)) for row in self._connection.execute(statement, values)]
+        return [cast(R, known.from_row(row)) for row in self._answers(statement, values)]
+
+    def _answers(self, statement: Select[Any], values: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        if any(isinstance(value, list) for value in values.values()):
+            # How many there are is part of the text: this one SQLAlchemy writes each time.
+            return self._connection.execute(statement, values).fetchall()
+        return self._driver.rows(statement, values)
 
 
 class SqlTransaction(SqlReader):
@@ -189,8 +201,8 @@ class SqlTransaction(SqlReader):
 
     def put_setting(self, name: str, value: str) -> None:
         """See `Transaction`."""
-        if not self._connection.execute(_MOVE_SETTING, {"key": name, "new": value}).rowcount:
-            self._connection.execute(_ADD_SETTING, {"name": name, "value": value})
+        if not self._driver.change(_MOVE_SETTING, {"key": name, "new": value}):
+            self._driver.change(_ADD_SETTING, {"name": name, "value": value})
 
     def also(self, event: Event) -> None:
         """See `Transaction`."""
@@ -200,7 +212,7 @@ class SqlTransaction(SqlReader):
         """Chain, sign and insert `event` as it is."""
         seq, previous = self._place
         entry = chain(seq + 1, previous, settled(event), self._sign)
-        self._connection.execute(_ADD_EVENT, event_to_row(entry))
+        self._driver.change(_ADD_EVENT, event_to_row(entry))
         self._place = (entry.seq, entry.hash)
 
     def finish(self) -> ChainHead:
@@ -214,14 +226,14 @@ class SqlTransaction(SqlReader):
         head = sign_head(*self._place, self._sign)
         values = {"seq": head.seq, "hash": head.hash, "signature": head.signature}
         if self._had_head:
-            self._connection.execute(_MOVE_HEAD, values)
+            self._driver.change(_MOVE_HEAD, values)
         else:
-            self._connection.execute(_ADD_HEAD, values | {"id": 1})
+            self._driver.change(_ADD_HEAD, values | {"id": 1})
         return head
 
     def _change(self, statement: Any, values: dict[str, Any], kind: Kind) -> int:
         try:
-            return self._connection.execute(statement, values).rowcount
+            return self._driver.change(statement, values)
         except IntegrityError as error:
             # PostgreSQL accepts nothing more in such a transaction. So that both do the same: neither do we.
             self._refused = AlreadyExists(kind.taken, str(error.orig))

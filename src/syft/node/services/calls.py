@@ -20,6 +20,7 @@ from syft.errors import (
 from syft.jobs.limits import granted_limits
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.sink import type_of_value
+from syft.jobs.worker import Place
 from syft.model.code import Code, Constant, Mode
 from syft.model.job import (
     BoundArgument,
@@ -88,16 +89,15 @@ def call_code(ctx: Context, message: CallCode) -> Message:
             check_all_found(code, missing)
             bound = arguments
     try:
-        with ExitStack() as landing:
+        with site.workers.place() as place, ExitStack() as landing:
             stored = {name: stored_argument(ctx, landing, name, argument) for name, argument in bound.items()}
             key = inputs_key(stored)
             if mode is Mode.PRIVATE and request is not None:
                 check_bound(code.submission, stored, partial(type_of_value, site.blobs))
                 _check_new(ctx, code, request, key)
-            job = _queue(ctx, code, request, mode, stored, key)
+            job = _queue(ctx, place, code, request, mode, stored, key)
     except _AnsweredBefore as before:
         return reply(ctx, before.job)
-    site.workers.notify()
     return reply(ctx, when_ended(ctx, job, message.wait_s))
 
 
@@ -116,6 +116,7 @@ def check_open_jobs(ctx: Context, reader: Reader) -> None:
 
 def _queue(
     ctx: Context,
+    place: Place,
     code: Code,
     request: Request | None,
     mode: Mode,
@@ -134,11 +135,10 @@ def _queue(
         inputs_key=key,
         created_at=ctx.now,
     )
-    with ctx.site.store.writing(ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)) as tx:
+    event = ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)
+    with ctx.site.store.writing(event) as tx:
         limits = granted_limits(tx, code.submission, under, ctx.site.limits)
-        job = msgspec.structs.replace(job, limits=limits)
-        tx.add(job)
-    return job
+        return place.take(tx, msgspec.structs.replace(job, limits=limits))
 
 
 def request_for(reader: Reader, code: Code) -> Request | None:

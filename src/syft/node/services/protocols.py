@@ -106,7 +106,6 @@ def run_step(ctx: Context, message: RunStep) -> Message:
         job = reader.find(Job, code_uid=code.uid, run=message.run)
     if job is None:
         job = _queued(ctx, code, message)
-        ctx.site.workers.notify()
     job = when_ended(ctx, job, message.wait_s)
     handed = hand_over(ctx, code, message.run) if job.state is JobState.RELEASED else ()
     return StepReply(reply(ctx, job).job, handed)
@@ -132,7 +131,7 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
         "job.queued", uid, code=code.digest, mode=Mode.PRIVATE.value, protocol=str(code.protocol)
     )
     try:
-        with ExitStack() as landing:
+        with ctx.site.workers.place() as place, ExitStack() as landing:
             own = {name: stored_argument(ctx, landing, name, one) for name, one in bound.items()}
             with ctx.site.store.writing(event) as tx:
                 before = tx.find(Job, code_uid=code.uid, run=message.run)
@@ -157,7 +156,7 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
                     limits=granted_limits(tx, code.submission, request, ctx.site.limits),
                     run=message.run,
                 )
-                tx.add(job)
+                job = place.take(tx, job)
                 # They are the job's from now on: its record holds them until it has ended.
                 forget(tx, handed.values())
     except _QueuedBefore as before_us:
