@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from syft.ops.kinds import DATA, Kind
 
-
 # The widest numbers have fewer places than this before and after the point.
 _MOST_DECIMALS: Final = 400
 
