@@ -10,6 +10,7 @@ from syft.client import protocols as core
 from syft.client.kept import Objects
 from syft.client.kept import send as keep
 from syft.client.pointer import Pointer
+from syft.client.present import clean
 from syft.errors import AlreadyExists, InvalidInput, NotDeployed
 from syft.generic.object import AbstractObject
 from syft.messaging import protobuf
@@ -252,7 +253,8 @@ class Protocol(AbstractObject, core.Protocol):
         lines = [f"<Protocol id:{shown_id(self.id)} owner:{id_of(self.owner)}{resolved}>"]
         for worker, plan in self.plans:
             lines.append(f" - {worker if isinstance(worker, str) else id_of(worker)}: {plan!r}")
-        return "\n".join(lines)
+        # Of a fetched one, roles are a stranger's words; to some terminals a single letter is a command.
+        return clean("\n".join(lines))
 
     __str__ = __repr__
 

@@ -530,6 +530,11 @@ def test_a_fetched_one_goes_to_nobody_elses_sites(james: VirtualWorker, alice: V
         stranger.close()
 
 
+def test_a_role_is_no_command_to_a_terminal() -> None:
+    assert "\x9b" not in repr(Protocol([("\x9b2J", inc)]))
+    assert "\u202e" not in str(Protocol([("a\u202eb", inc)]))
+
+
 def test_two_nodes_of_one_name_do_not_take_each_others_steps() -> None:
     mine, theirs = sy.Domain(name="hospital"), sy.Domain(name="hospital")
     ours, others = mine.get_root_client(), theirs.get_root_client()
