@@ -14,6 +14,7 @@ import pytest
 import syft as sy
 from syft.client.kept import send
 from syft.client.plans import Plan, PointerPlan
+from syft.code import trace
 from syft.errors import InvalidInput, NotDeployed, StepFailed
 from syft.exceptions import ObjectNotFoundError, WorkerNotFoundException
 from syft.generic.object import AbstractObject
@@ -533,6 +534,14 @@ def test_a_fetched_one_goes_to_nobody_elses_sites(james: VirtualWorker, alice: V
 def test_a_role_is_no_command_to_a_terminal() -> None:
     assert "\x9b" not in repr(Protocol([("\x9b2J", inc)]))
     assert "\u202e" not in str(Protocol([("a\u202eb", inc)]))
+
+
+def test_a_plan_of_a_stranger_takes_no_more_on_a_dry_run_than_a_run_may() -> None:
+    """A few kilobytes that ask for gigabytes: stopped behind the fence, and this process goes on."""
+
+    traced = trace(lambda x: (x.reshape(-1, 1) * x.reshape(1, -1)).sum(), name="bomb")
+    with pytest.raises(StepFailed, match="bomb"):
+        Protocol([("a", Plan(traced=traced))]).dry_run(np.ones(40_000))
 
 
 def test_two_nodes_of_one_name_do_not_take_each_others_steps() -> None:
