@@ -227,8 +227,9 @@ def _repeated(times: int, act: Callable[[Any], Any]) -> Plan:
         (plan_of(lambda x: (x @ x.T) @ np.ones((40_000, 2))), np.ones((40_000, 1))),
         (plan_of(lambda x: (x * x.T).sum()), np.ones((40_000, 1))),
         (_repeated(20, lambda x: (x.reshape(-1, 1) * x.reshape(1, -1)).ravel()), np.ones(40)),
+        (plan_of(lambda x: x.reshape(0, 10**8).sum(axis=0)), np.ones(0)),
     ],
-    ids=["squares", "shifts", "product", "outer", "outer of outer"],
+    ids=["squares", "shifts", "product", "outer", "outer of outer", "out of nothing"],
 )
 def test_growth_is_stopped_within_limits(site: Cast, plan: Plan, value: Any) -> None:
     files, before = blobs(site), site.count(ObjectRecord)

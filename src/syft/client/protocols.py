@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from blake3 import blake3
 
 from syft.client.datasets import AssetView
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
@@ -21,11 +22,19 @@ from syft.client.session import Session
 from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs, with_sources
 from syft.errors import AuthorizationException, InvalidInput, NotDeployed
 from syft.model import protocol as words
-from syft.model.code import CodeSubmission
+from syft.model.code import CodeSubmission, MustBe
 from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
+from syft.model.object import ObjectKind
 from syft.model.permission import Role
 from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
+from syft.wire import codec
+
+
+def same_node(one: HasSession, other: HasSession) -> bool:
+    """Whether two workers are one node: by its UID, and by the key that nobody else has."""
+    mine, theirs = one.session.info, other.session.info
+    return (mine.uid, mine.verify_key) == (theirs.uid, theirs.verify_key)
 
 
 def is_worker(thing: Any) -> bool:
@@ -71,11 +80,24 @@ class Protocol(Shown):
                 continue
             where, _ = _pair(one)
             if is_worker(where):
-                self._workers[id_of(where)] = where
+                self._add_worker(where)
                 roles.append(id_of(where))
             else:
                 roles.append(str(where))
         return plans, roles
+
+    def _add_worker(self, worker: HasSession) -> None:
+        """Have a role by the worker's own name.
+
+        Raises:
+            InvalidInput: another has that name. Nodes name themselves: one would get what is meant for the other.
+        """
+        name = id_of(worker)
+        if not same_node(self._workers.setdefault(name, worker), worker):
+            raise InvalidInput(
+                f"Two of the workers are called '{name}', and are two nodes. Give the roles names of your own, and say "
+                "who is who: `protocol.deploy(role=worker, ...)`."
+            )
 
     # --- what it is
 
@@ -210,9 +232,15 @@ class Protocol(Shown):
                 f"This protocol is designed for {len(names)} workers, but {len(workers)} were provided."
             )
         self._check_workers(workers)
-        by_id = {id_of(worker): worker for worker in workers}
+        by_id: dict[str, HasSession] = {}
+        for worker in workers:
+            other = by_id.setdefault(id_of(worker), worker)
+            if not same_node(other, worker):
+                # Nodes name themselves: no name says which of the two is meant.
+                by_id = {}
+                break
         known = set(names) & set(by_id)
-        if set(names) == set(by_id):
+        if by_id and set(names) == set(by_id):
             self._workers = {name: by_id[name] for name in names}
         elif len(workers) == len(names):
             self._warn_of(known)
@@ -414,8 +442,9 @@ class Protocol(Shown):
 
         Args:
             shared: as it was kept.
-            workers: that are known here, by their nodes: where they are all those it was deployed on, and by their
-                keys, it is deployed on them here, too.
+            workers: that are known here, by their nodes. Where they are all those it was deployed on, by their keys,
+                all of them the caller's own, and have the plans that it says, it is deployed on them here, too. Not
+                where a step names objects: the caller has chosen neither them nor the sites that they would go to.
         """
         made = shared.protocol
         self._fixed, self.name = made, made.name
@@ -425,13 +454,18 @@ class Protocol(Shown):
         there = {
             role: worker
             for role, worker in here.items()
-            if worker is not None and site_of(worker.session).key == shared.sites[role].key
+            if worker is not None
+            and site_of(worker.session).key == shared.sites[role].key
+            and worker.session.role is Role.ADMIN
         }
-        if shared.plans and len(there) == len(shared.sites):
+        if not shared.plans or len(there) != len(shared.sites) or _is_bound(made):
+            return
+        views = [_view(there[role], uid) for role, uid in zip(self._roles, shared.plans, strict=True)]
+        if all(_is_plan_of(view, step) for view, step in zip(views, made.steps, strict=True)):
             self._workers = there
             self._pointers = {
-                number: pointer_to(there[role], _view(there[role], shared.plans[number]))
-                for number, role in enumerate(self._roles)
+                number: pointer_to(there[role], view)
+                for number, (role, view) in enumerate(zip(self._roles, views, strict=True))
             }
 
     def _card(self) -> Card:
@@ -479,6 +513,21 @@ def _plain(code: Any) -> Any:
 
 def _view(worker: HasSession, uid: UID) -> ObjectView:
     return worker.session.ask(GetObject(uid=uid), ObjectReply).object
+
+
+def _is_bound(protocol: words.Protocol) -> bool:
+    """Whether a step takes an object that its author has named."""
+    return any(
+        isinstance(rule, MustBe) for step in protocol.steps for rule in step.code.input_policy.rules.values()
+    )
+
+
+def _is_plan_of(view: ObjectView, step: words.ProtocolStep) -> bool:
+    """Whether an object is the plan that is read in the protocol, and no other in its place."""
+    plan = step.code.plan
+    if isinstance(plan, msgspec.UnsetType) or view.kind is not ObjectKind.PLAN:
+        return False
+    return view.digest == blake3(codec.encode(plan).to_bytes()).hexdigest()
 
 
 def _shown_code(step: words.ProtocolStep) -> Any:

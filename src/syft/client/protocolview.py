@@ -26,6 +26,11 @@ def plain(text: str) -> str:
     return cell(text.encode("ascii", "backslashreplace").decode())
 
 
+def quoted(name: str) -> str:
+    """The same in quotes, out of which no name gets: behind them stands what this node knows."""
+    return "'" + plain(name).replace("'", "\\'") + "'"
+
+
 @dataclass(frozen=True)
 class SiteView:
     """A site of a protocol, as a reviewer sees it.
@@ -52,11 +57,11 @@ class SiteView:
         """What it knows, in words."""
         if self.known is None:
             return _UNKNOWN
-        return f"known here as '{plain(self.known.name)}', {plain(self.known.known_as)}"
+        return f"known here as {quoted(self.known.name)}, {plain(self.known.known_as)}"
 
     def __str__(self) -> str:
         key = f"{key_emoji(bytes.fromhex(self.key))} {self.key[:_DIGEST_SHOWN]}"
-        return f"'{plain(self.name)}' (key {key}; {self.known_text})"
+        return f"{quoted(self.name)} (key {key}; {self.known_text})"
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ class ProtocolView(Shown):
 
     @property
     def _title(self) -> str:
-        return f"protocol '{plain(self.name)}'" if self.name else "a protocol without a name"
+        return f"protocol {quoted(self.name)}" if self.name else "a protocol without a name"
 
     @property
     def deployment(self) -> Deployment:
@@ -132,6 +137,20 @@ class ProtocolView(Shown):
         """What runs, in order: the code of all of them, also at other sites."""
         return tuple(self._step(number) for number in range(len(self._deployment.protocol.steps)))
 
+    @property
+    def shared_sites(self) -> tuple[tuple[SiteView, ...], ...]:
+        """Roles that are one site, together: what one of them is handed, the others have."""
+        by_key: dict[str, list[SiteView]] = {}
+        for one in self.sites:
+            by_key.setdefault(one.key, []).append(one)
+        return tuple(tuple(some) for some in by_key.values() if len(some) > 1)
+
+    def _shared_text(self) -> str:
+        return "; ".join(
+            f"{' and '.join(quoted(one.role) for one in some)} are one site, with the key {some[0].key[:_DIGEST_SHOWN]}"
+            for some in self.shared_sites
+        )
+
     def _site(self, role: str) -> SiteView:
         site: Site = self._deployment.sites[role]
         return SiteView(role, site.name, site.key.hex(), self._known.get(site.key.hex()))
@@ -147,7 +166,7 @@ class ProtocolView(Shown):
             if isinstance(wire, FromStep):
                 inputs[parameter.name] = self._source_text(wire)
             elif wire is not None:
-                inputs[parameter.name] = f"given by whoever runs it, as '{plain(wire.name)}'"
+                inputs[parameter.name] = f"given by whoever runs it, as {quoted(wire.name)}"
             else:
                 rule = step.code.input_policy.rules.get(parameter.name)
                 inputs[parameter.name] = "its default" if rule is None else plain(rule_text(rule))
@@ -165,7 +184,7 @@ class ProtocolView(Shown):
 
     def _target_text(self, edge: Edge) -> str:
         what = f" (result {edge.output + 1})" if edge.output is not None else ""
-        return f"step {edge.target + 1}{what}, as '{plain(edge.parameter)}', at {self._site_of(edge.target)}"
+        return f"step {edge.target + 1}{what}, as {quoted(edge.parameter)}, at {self._site_of(edge.target)}"
 
     def numbered(self, number: int) -> str:
         """Which step of it one is, in a few words.
@@ -182,26 +201,29 @@ class ProtocolView(Shown):
             number: the step, from 0.
         """
         takes = [
-            f"takes '{plain(parameter)}' from {self._source_text(wire)}"
+            f"takes {quoted(parameter)} from {self._source_text(wire)}"
             for parameter, wire in self._deployment.protocol.steps[number].wires.items()
             if isinstance(wire, FromStep)
         ]
         told = ", ".join([*takes, self._goes_to(number)])
+        shared = f" Of its roles, {self._shared_text()}." if self.shared_sites else ""
         return (
             f"{self.numbered(number)} ({self.digest[:_DIGEST_SHOWN]}) by user "
             f"{plain(self._user)}: {told}. Approving it approves what it takes and where its result goes, besides "
-            "the code."
+            f"the code.{shared}"
         )
 
     def _card(self) -> Card:
         # Each on a line of its own, however many: a table leaves out what is too much.
-        lines = "\n".join(f"{plain(one.role)}: {one}: {one.key}" for one in self.sites)
+        lines = "\n".join(f"{quoted(one.role)}: {one}: {one.key}" for one in self.sites)
         blocks: list[tuple[str, Block]] = [("Sites", Text(lines))]
         for step in self.steps:
-            takes = "".join(f"; {plain(name)} is {text}" for name, text in step.inputs.items())
-            title = f"Step {step.number} at {plain(step.site.role)}, '{plain(step.site.name)}': {step.goes_to}{takes}"
-            blocks.append((title, Code(step.code.source)))
+            takes = "".join(f"; {quoted(name)} is {text}" for name, text in step.inputs.items())
+            site = f"{quoted(step.site.role)}, {quoted(step.site.name)}"
+            blocks.append((f"Step {step.number} at {site}: {step.goes_to}{takes}", Code(step.code.source)))
         facts: list[tuple[str, object]] = [("Digest", self.digest), ("By", plain(self._user))]
+        if self.shared_sites:
+            facts.append(("Look at", self._shared_text()))
         protocol = self._deployment.protocol
         if protocol.tags:
             facts.append(("Tags", ", ".join(map(plain, protocol.tags))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,13 +14,21 @@ from syft.client.session import Session
 from syft.code import CapturedFunction
 from syft.errors import CodeFailed, InvalidInput
 from syft.federation.run import drive, last_steps
-from syft.model.code import CodeSubmission, Constant, MustBe
+from syft.model.code import CodeSubmission, Constant, MustBe, Parameter
 from syft.model.limits import JobLimits
 from syft.model.object import Face
 from syft.model.protocol import FromRun, FromStep, Protocol
 from syft.model.uid import UID
-from syft.ops.plans import run_plan
 from syft.wire import codec
+
+# A plan is data, and a stranger's all the same: a few of its steps can ask for all the memory that there is.
+_COMPUTE: Final = """\
+def {name}(plan, values):
+    from syft.ops.plans import run_plan
+    from syft.wire.codec import decode
+    results = run_plan(plan, values, [decode(one) for one in plan.state])
+    return results[0] if plan.single else results
+"""
 
 
 @dataclass(frozen=True)
@@ -92,10 +100,14 @@ def _tried(code: CodeSubmission, inputs: Mapping[str, Any]) -> Any:
     if isinstance(code.plan, msgspec.UnsetType):
         return trial.try_function(_Submitted(code), dict(inputs))
     plan = code.plan
-    results = run_plan(
-        plan, [inputs[name] for name in plan.inputs], [codec.decode(one) for one in plan.state]
+    computing = msgspec.structs.replace(
+        code,
+        source=_COMPUTE.format(name=code.name),
+        parameters=(Parameter(name="plan"), Parameter(name="values")),
+        plan=msgspec.UNSET,
     )
-    return results[0] if plan.single else results
+    values = [inputs[name] for name in plan.inputs]
+    return trial.try_function(_Submitted(computing), {"plan": plan, "values": values})
 
 
 def _output(result: Any, wire: FromStep) -> Any:

@@ -22,7 +22,7 @@ from blake3 import blake3
 
 from syft.code.parsing import parse
 from syft.code.planned import check_planned, findings_of
-from syft.code.review import Finding, Kind, review_source
+from syft.code.review import Finding, Kind, lookalikes_in, review_source
 from syft.code.scopes import Names, Use, every_argument, read_names
 from syft.errors import InvalidCode
 from syft.model.code import MAX_PARAMETERS, CodeSubmission, MustBe, Parameter
@@ -148,7 +148,7 @@ def review(submission: CodeSubmission) -> tuple[str, ...]:
         InvalidCode: `check_submission` would refuse it.
     """
     if not isinstance(submission.plan, msgspec.UnsetType):
-        return findings_of(submission.plan)
+        return (*lookalikes_in(submission.source), *findings_of(submission.plan))
     found: dict[str, list[int]] = {}
     for finding in analyse(submission.source):
         found.setdefault(finding.text, []).append(finding.line)

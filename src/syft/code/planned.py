@@ -8,6 +8,7 @@ from __future__ import annotations
 import keyword
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -26,7 +27,7 @@ from syft.wire.records import to_plain
 _CONTEXT: Final = b"syft plan 1\n"
 _canonical: Final = msgspec.msgpack.Encoder(enc_hook=to_plain, order="deterministic")
 # Names that the text gives: an input called so would be read as something else.
-_GIVEN: Final = re.compile(r"(?:var|state)_[0-9]+|np|slice|float|complex")
+_GIVEN: Final = re.compile(r"(?:var|state)_[0-9]+|np|abs|slice|float|complex")
 _BINARY: Final = re.compile(r"a (\S+) b")
 
 
@@ -42,6 +43,9 @@ def check_plan(plan: Plan) -> None:
         InvalidInput: it is not, or a name would be read as something else.
     """
     for name in (plan.name, *plan.inputs):
+        if unicodedata.normalize("NFKC", name) != name:
+            # Python folds such letters: what readers take for two names is one, or one that the text gives.
+            raise InvalidInput("In a plan a name is written as Python reads it, in its plain letters.")
         if keyword.iskeyword(name) or _GIVEN.fullmatch(name):
             raise InvalidInput(f"In a plan nothing can be called '{name[:50]}'. Choose another name.")
     if plan.name in plan.inputs:

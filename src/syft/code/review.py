@@ -166,6 +166,11 @@ def _lookalikes(source: str) -> list[Finding]:
     return list(found.values())
 
 
+def lookalikes_in(source: str) -> tuple[str, ...]:
+    """What a reviewer should look at among the names of a text that is not itself run, a sentence each."""
+    return tuple(f"line {one.line}: {one.text}" for one in _lookalikes(source))
+
+
 def _look_at(node: ast.AST, inputs: frozenset[str]) -> list[Finding]:
     match node:
         case ast.Import(names=names):

@@ -11,6 +11,7 @@ from syft.client.function import SyftFunction
 from syft.client.kept import Objects
 from syft.client.kept import send as keep
 from syft.client.pointer import Pointer
+from syft.client.present import clean
 from syft.errors import AlreadyExists, InvalidInput, NotDeployed
 from syft.generic.object import AbstractObject
 from syft.messaging import protobuf
@@ -275,8 +276,10 @@ class Protocol(AbstractObject, core.Protocol):
         resolved = " resolved" if self.workers_resolved else ""
         lines = [f"<Protocol id:{shown_id(self.id)} owner:{id_of(self.owner)}{resolved}>"]
         for worker, plan in self.plans:
-            lines.append(f" - {worker if isinstance(worker, str) else id_of(worker)}: {_shown_code(plan)}")
-        return "\n".join(lines)
+            where = worker if isinstance(worker, str) else id_of(worker)
+            lines.append(f" - {where}: {_shown_code(plan)}")
+        # Of a fetched one, roles are a stranger's words; to some terminals a single letter is a command.
+        return clean("\n".join(lines))
 
     __str__ = __repr__
 

@@ -44,11 +44,16 @@ class ProtocolStep(msgspec.Struct, frozen=True, kw_only=True):
         role: a name for a site; steps with the same name run at the same one.
         code: what runs there. Parameters that are fixed, such as an asset of that site, are its input policy's.
         wires: by parameter, for all others.
+    Raises:
+        InvalidInput: the role has no name that can be shown on one line.
     """
 
     role: str
     code: CodeSubmission
     wires: dict[str, Wire] = {}
+
+    def __post_init__(self) -> None:
+        check_name(self.role, "A role of a protocol")
 
 
 class Protocol(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +74,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
 
     def __post_init__(self) -> None:
+        if self.name:
+            check_name(self.name, "A protocol's name")
         check_tags(self.tags)
         check_description(self.description)
         if len(self.steps) > MAX_PROTOCOL_STEPS:

@@ -12,6 +12,7 @@ from syft.ops.operation import (
     Growth,
     Operation,
     is_axis,
+    is_decimals,
     is_flag,
     is_shape,
     is_whole,
@@ -302,7 +303,8 @@ def count_made(name: str, inputs: tuple[Any, ...]) -> int:
         lengths = inputs[0] if name != "eye" and type(inputs[0]) in (tuple, list) else inputs
         if name == "eye" and len(lengths) == 1:
             lengths = (lengths[0], lengths[0])
-        return math.prod(max(0, int(one)) for one in lengths)
+        # A side of length 0 makes nothing, and hides how long the others are from whatever is done with it.
+        return math.prod(max(1, int(one)) for one in lengths)
     except (OverflowError, ValueError, TypeError):
         return MAX_MADE + 1
 
@@ -403,7 +405,7 @@ ARRAYS: Final = (
         written="a.round(decimals=0)",
         text="{0} rounded",
         call=_method("round"),
-        options={"decimals": is_whole},
+        options={"decimals": is_decimals},
         growth=Growth.EACH,
         tag="round",
     ),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from syft.ops.kinds import DATA, Kind
+
+# The widest numbers have fewer places than this before and after the point.
+_MOST_DECIMALS: Final = 400
 
 
 class Growth(Enum):
@@ -63,6 +66,11 @@ def is_flag(value: Any) -> bool:
 def is_whole(value: Any) -> bool:
     """A whole number."""
     return type(value) is int
+
+
+def is_decimals(value: Any) -> bool:
+    """A number of decimals. numpy counts up to it with the interpreter's lock held: seconds, for billions of them."""
+    return type(value) is int and abs(value) <= _MOST_DECIMALS
 
 
 def is_axis(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from syft.ops.arrays import count_made
@@ -61,7 +61,12 @@ def _fits_stretched(inputs: Sequence[Any]) -> bool:
     shapes = [value.shape for value in inputs if kind_of(value) is Kind.ARRAY]
     depth = max((len(shape) for shape in shapes), default=0)
     longest = [max((s[-i] for s in shapes if len(s) >= i), default=1) for i in range(1, depth + 1)]
-    return math.prod(longest) <= _FITTING
+    # A side of length 0 hides how long the others are; summed along it, their product is made.
+    return _room(longest) <= _FITTING
+
+
+def _room(lengths: Iterable[int]) -> int:
+    return math.prod(max(1, length) for length in lengths)
 
 
 def _ints_stay_small(name: str, inputs: Sequence[Any]) -> bool:
@@ -81,7 +86,7 @@ def _product_fits(inputs: Sequence[Any]) -> bool:
     rows = left.shape[0] if left.ndim == 2 else 1
     columns = right.shape[1] if right.ndim == 2 else 1
     inner = left.shape[-1] if left.ndim else 1
-    return bool(rows * columns <= _FITTING and rows * columns * inner <= _MULTIPLICATIONS)
+    return _room((rows, columns)) <= _FITTING and _room((rows, columns, inner)) <= _MULTIPLICATIONS
 
 
 def _is_part(value: Any, key: Any) -> bool:

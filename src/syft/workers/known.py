@@ -9,6 +9,7 @@ from typing import Any, Final
 from syft.client.pointer import HasSession
 from syft.exceptions import WorkerNotFoundException
 from syft.logger import say
+from syft.model.uid import UID
 from syft.workers.abstract import AbstractWorker, WorkerId, id_of
 
 LOCAL: Final = "me"
@@ -40,11 +41,16 @@ def add(worker: HasSession) -> None:
         raise TypeError(f"A worker is a virtual worker or a client of a node, not a {type(worker).__name__}.")
     with _lock:
         other = _known.get(id_of(worker))
-        if other is not None and other.session.info.uid != worker.session.info.uid:
+        if other is not None and _node(other) != _node(worker):
             raise RuntimeError(ID_TAKEN)
         if other is None or type(other) is type(worker):
             # A client that has logged in anew takes the place of the one before.
             _known[id_of(worker)] = worker
+
+
+def _node(worker: HasSession) -> tuple[UID, str]:
+    """Which node it is: by its key, too, since a node says itself which UID it has."""
+    return worker.session.info.uid, worker.session.info.verify_key
 
 
 def remove(worker_id: WorkerId) -> None:

@@ -86,10 +86,29 @@ def test_a_constant_that_comes_along_is_shown_by_what_it_is() -> None:
     assert source_of(trace(lambda x: (x @ other, 5), name="predict")) != text, "its digest is told, too"
 
 
-@pytest.mark.parametrize("name", ["np", "var_0", "state_3", "lambda", "slice", "f"])
+@pytest.mark.parametrize("name", ["np", "abs", "var_0", "state_3", "lambda", "slice", "f"])
 def test_an_input_is_not_called_as_something_in_the_text(name: str) -> None:
     with pytest.raises(InvalidInput, match=r"Rename|Choose"):
         check_plan(Plan(name="f", inputs=(name,), outputs=(place(0),)))
+
+
+@pytest.mark.parametrize("name", ["var_\uff10", "\ufb01", "\uff58"])
+def test_a_name_is_written_as_python_reads_it(name: str) -> None:
+    assert name.isidentifier()
+    with pytest.raises(InvalidInput, match="plain letters"):
+        check_plan(Plan(name="f", inputs=(name,), outputs=(place(0),)))
+
+
+def test_look_alike_names_are_shown_to_the_reviewer() -> None:
+    """The plan returns its second input, and reads as if it returned a sum of the first."""
+    plan = msgspec.structs.replace(
+        trace(lambda x: x.sum(), name="f"),
+        inputs=("x", "v\u0430r_0"),
+        steps=(Step(op="sum", inputs=(Of(place(0)),), output=place(2)),),
+        outputs=(place(1),),
+    )
+    submission = CodeSubmission(name="f", source=source_of(plan), parameters=parameters_of(plan), plan=plan)
+    assert any("CYRILLIC SMALL LETTER A" in one for one in review(submission))
 
 
 def test_the_digest_does_not_depend_on_the_process() -> None:

@@ -7,16 +7,22 @@ import sys
 import textwrap
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
 import syft as sy
+from syft.client.kept import send
 from syft.client.plans import Plan, PointerPlan
+from syft.code import trace
 from syft.errors import InvalidInput, NotDeployed, StepFailed
 from syft.exceptions import ObjectNotFoundError, WorkerNotFoundException
 from syft.generic.object import AbstractObject
 from syft.messaging.protocol import PointerProtocol, Protocol
+from syft.model.code import InputPolicy, MustBe
 from syft.model.object import ObjectRecord
+from syft.model.protocol import SharedProtocol
+from syft.model.uid import UID
 from syft.workers import VirtualWorker, local_worker
 
 
@@ -541,6 +547,81 @@ def test_a_deployed_one_is_fetched_deployed(james: VirtualWorker, three: Workers
     fetched = james.search("#deployed")[0].get()
     assert fetched.workers_resolved
     assert fetched.run(one()).get() == np.array([144.0])
+
+
+def kept(worker: VirtualWorker, shared: SharedProtocol) -> Protocol:
+    """A protocol as somebody put it there by hand, fetched."""
+    uid = UID()
+    send(worker, shared, uid=uid, pointable=True, leased=False)
+    return worker.fetch_protocol(uid)
+
+
+def test_a_fetched_one_takes_no_object_to_a_site_that_nobody_here_has_named(
+    james: VirtualWorker, alice: VirtualWorker, bob: VirtualWorker
+) -> None:
+    """Its author would choose whose data go where, and `run` would take them there."""
+    there = alice.send(one())
+    shared = Protocol([("a", inc), ("b", double)]).deploy(alice, bob).shared()
+    assert kept(james, shared).workers_resolved
+    first = shared.protocol.steps[0]
+    policy = InputPolicy(kind="mixed", rules={"x": MustBe(there.id_at_location)})
+    bound = msgspec.structs.replace(
+        first, code=msgspec.structs.replace(first.code, input_policy=policy), wires={}
+    )
+    steps = (bound, *shared.protocol.steps[1:])
+    hostile = msgspec.structs.replace(shared, protocol=msgspec.structs.replace(shared.protocol, steps=steps))
+    fetched = kept(james, hostile)
+    assert not fetched.workers_resolved
+    with pytest.raises(NotDeployed):
+        fetched.run()
+
+
+def test_a_fetched_one_runs_the_plans_that_it_shows(
+    james: VirtualWorker, alice: VirtualWorker, bob: VirtualWorker
+) -> None:
+    shared = Protocol([("a", inc), ("b", double)]).deploy(alice, bob).shared()
+    assert kept(james, shared).run(1.0).get() == 4.0
+    other = square.send(alice)
+    hostile = msgspec.structs.replace(shared, plans=(other.id_at_location, shared.plans[1]))
+    assert not kept(james, hostile).workers_resolved
+
+
+def test_a_fetched_one_goes_to_nobody_elses_sites(james: VirtualWorker, alice: VirtualWorker) -> None:
+    stranger = sy.Domain(name="stranger")
+    owner = stranger.get_root_client()
+    made = Protocol([("a", inc), ("b", double)]).deploy(a=alice, b=owner)
+    shared = made.shared()
+    guest = stranger.get_client()
+    local_worker.add_worker(guest)
+    try:
+        assert not kept(james, shared).workers_resolved
+    finally:
+        local_worker.remove_worker_from_registry("stranger")
+        stranger.close()
+
+
+def test_a_role_is_no_command_to_a_terminal() -> None:
+    assert "\x9b" not in repr(Protocol([("\x9b2J", inc)]))
+    assert "\u202e" not in str(Protocol([("a\u202eb", inc)]))
+
+
+def test_a_plan_of_a_stranger_takes_no_more_on_a_dry_run_than_a_run_may() -> None:
+    """A few kilobytes that ask for gigabytes: stopped behind the fence, and this process goes on."""
+
+    traced = trace(lambda x: (x.reshape(-1, 1) * x.reshape(1, -1)).sum(), name="bomb")
+    with pytest.raises(StepFailed, match="bomb"):
+        Protocol([("a", Plan(traced=traced))]).dry_run(np.ones(40_000))
+
+
+def test_two_nodes_of_one_name_do_not_take_each_others_steps() -> None:
+    mine, theirs = sy.Domain(name="hospital"), sy.Domain(name="hospital")
+    ours, others = mine.get_root_client(), theirs.get_root_client()
+    with pytest.raises(InvalidInput, match="'hospital', and are two nodes"):
+        Protocol([(ours, inc), (others, double)])
+    made = Protocol([("hospital", inc), ("hospital", double)]).deploy(ours, others)
+    assert [worker for worker, _ in made.plans] == [ours, others]
+    mine.close()
+    theirs.close()
 
 
 def test_a_sent_protocol_runs_on_arguments_at_its_worker(james: VirtualWorker, three: Workers) -> None:

@@ -65,6 +65,9 @@ def test_what_is_predicted_small_is_small(name: str, data: st.DataObject) -> Non
         ("zeros", [10**6]),
         ("arange", [0.0, 1.0, 1e-9]),
         ("arange", [0, 1, 0]),
+        # Empty, and as long the other way as one likes: summed along the empty side, it is all there.
+        ("sum", [np.zeros((0, 10**6))]),
+        ("matmul", [np.zeros((10**6, 0)), np.zeros((0, 0))]),
     ],
 )
 def test_what_may_grow_or_run_code_of_libraries_goes_behind_the_fence(name: str, inputs: list[Any]) -> None:

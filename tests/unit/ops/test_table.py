@@ -94,7 +94,6 @@ def test_whole_numbers_end_somewhere_also_by_multiplying() -> None:
     [
         ("zeros", (3,), 3),
         ("zeros", ((2, 3),), 6),
-        ("zeros", (-1,), 0),
         ("eye", (3,), 9),
         ("eye", (3, 4), 12),
         ("arange", (5,), 5),
@@ -104,8 +103,13 @@ def test_whole_numbers_end_somewhere_also_by_multiplying() -> None:
 )
 def test_what_will_be_made_is_counted_before(name: str, inputs: tuple[Any, ...], count: int) -> None:
     assert count_made(name, inputs) == count
-    if count > 0:
-        assert apply(OPERATIONS[name], inputs, {}).size == count
+    assert apply(OPERATIONS[name], inputs, {}).size == count
+
+
+def test_an_empty_side_does_not_hide_how_long_the_others_are() -> None:
+    assert count_made("zeros", ((0, 10**9),)) == 10**9
+    with pytest.raises(MemoryError):
+        apply(OPERATIONS["zeros"], [(0, 10**9)], {})
 
 
 @pytest.mark.parametrize(

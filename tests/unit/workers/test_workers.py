@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -93,6 +94,19 @@ def test_no_node_takes_another_s_id_by_calling_itself_so(alice: sy.VirtualWorker
     assert sy.local_worker.get_worker("alice") is alice
     with pytest.raises(TypeError, match="not a str"):
         sy.local_worker.add_worker("alice")
+    impostor.close()
+
+
+def test_no_node_takes_another_s_place_by_saying_that_it_has_its_uid() -> None:
+    hospital, impostor = sy.Domain(name="hospital"), sy.Domain(name="hospital")
+    mine, theirs = hospital.get_root_client(), impostor.get_root_client()
+    sy.local_worker.add_worker(mine)
+    theirs.session.info = msgspec.structs.replace(theirs.session.info, uid=mine.session.info.uid)
+    with pytest.raises(RuntimeError, match="same id"):
+        sy.local_worker.add_worker(theirs)
+    assert sy.local_worker.get_worker("hospital") is mine
+    sy.local_worker.remove_worker_from_registry("hospital")
+    hospital.close()
     impostor.close()
 
 
