@@ -76,7 +76,10 @@ def check_part(submission: CodeSubmission, node_uid: UID, key: bytes) -> None:
         _check_step(number, step)
     _check_edges(steps)
     _check_sites(deployment.sites.values())
-    if msgspec.structs.replace(submission, part=msgspec.UNSET) != steps[part.step].code:
+    # By their bytes: a plan may hold a NaN, which equals nothing.
+    if encode_record(msgspec.structs.replace(submission, part=msgspec.UNSET)) != encode_record(
+        steps[part.step].code
+    ):
         raise InvalidInput(
             f"'{submission.name}' is not step {part.step + 1} of the protocol as it was deployed. Deploy it again."
         )
