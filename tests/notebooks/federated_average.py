@@ -67,7 +67,7 @@ protocol.deploy(**scientist, analyst=analyst, runs=ROUNDS, reason="A model for a
 try:
     protocol.run(np.zeros(6))
 except sy.SyftException as error:
-    print(type(error).__name__)
+    print(f"{type(error).__name__}: {error}")
 # %% Each hospital reads all of it, and agrees
 for owner in owners.values():
     for request in owner.requests.get_all_pending():
@@ -89,7 +89,7 @@ print("about as with all rows in one place:", bool(np.allclose(weights, central,
 try:
     protocol.run(weights)
 except sy.SyftException as error:
-    print(type(error).__name__)
+    print(f"{type(error).__name__}: {error}")
 # %% Done
 for server in servers.values():
     server.land()

@@ -38,12 +38,14 @@ def mean_and_spread(sums):
     return {"patients": int(count), "mean": float(mean), "spread": float((squares / count - mean**2) ** 0.5)}
 
 
-# %% The protocol: twelve steps, nine shares, one sum
+# %% The protocol: eleven steps, nine shares, one sum
 parts = {
     role: sy.Step(role, moments, patients=client.datasets[0].assets[0]) for role, client in scientist.items()
 }
 total = sy.secure_sum(parts, at="clinic_a")
-protocol = sy.Protocol([sy.Step("clinic_a", mean_and_spread, sums=total)], tags=["#pooled"])
+protocol = sy.Protocol(
+    [sy.Step("clinic_a", mean_and_spread, sums=total)], description="mean and spread of bmi"
+)
 protocol.deploy(**scientist, reason="How heavy are our patients?")
 for role, code in protocol.plans:
     print(role.name, code.name)
@@ -62,12 +64,12 @@ print({job.name: job.status.value for job in jobs})
 try:
     jobs[0].wait().get()
 except sy.SyftException as error:
-    print(type(error).__name__)
+    print(f"{type(error).__name__}: {error}")
 # %% Once was asked for
 try:
     protocol.run()
 except sy.SyftException as error:
-    print(type(error).__name__)
+    print(f"{type(error).__name__}: {error}")
 # %% Done
 for server in servers.values():
     server.land()

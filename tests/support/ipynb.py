@@ -23,6 +23,8 @@ def write(path: Path, title: str, parts: list[tuple[str, Notebook]]) -> None:
         cells.append(_text(f"## {heading}"))
         for name in notebook.names:
             count += 1
+            if " " in name:  # a sentence, and no number
+                cells.append(_text(f"{name}."))
             printed = notebook.cells[name].printed
             stream = {"name": "stdout", "output_type": "stream", "text": printed.splitlines(keepends=True)}
             cells.append(
@@ -41,7 +43,7 @@ def write(path: Path, title: str, parts: list[tuple[str, Notebook]]) -> None:
 
 
 def _text(text: str) -> dict[str, Any]:
-    # Headings are the only text: a name made of theirs stays the same when the notebook is written anew.
+    # A name made of the text stays the same when the notebook is written anew.
     return {
         "cell_type": "markdown",
         "id": f"text-{len(text)}-{abs(hash_of(text))}",

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -64,7 +64,7 @@ from syft.wire.records import encode_record
 _WAIT_S: Final = 20.0
 _AT_ONCE: Final = 16
 # How long it is known that all have agreed: between the rounds of a computation nobody needs to be asked again.
-_READY_S: Final = 10.0
+_READY_S: Final = 2.0
 _WAIT: Final = "`protocol.requests` are the requests, `protocol.wait_for_approval()` waits for the owners."
 _ASK_AGAIN: Final = (
     "That stays so. To ask the owners again, put the steps into a new protocol and deploy that; `runs=...` says how "
@@ -239,12 +239,22 @@ class Deployed(Shown):
         target = self.places[self.protocol.steps[edge.target].role].session
         code_uid = self.requests[number].code.id
         offset: int | None = 0
-        while offset is not None:
-            answer = source.exchange(CarryOver(code_uid, run, at, offset))
-            if not isinstance(answer.message, Carried):
-                raise BadReply(f"'{source.info.name}' answered with something else than a value to carry.")
-            _deliver(target, answer.message.envelope, answer.attachment)
-            offset = answer.message.next_offset
+        delivered: Future[None] | None = None
+        # Of a large value, one part is fetched while the one before it is delivered.
+        with ThreadPoolExecutor(1, thread_name_prefix="syft-carry") as pool:
+            while offset is not None:
+                answer = source.exchange(CarryOver(code_uid, run, at, offset))
+                if not isinstance(answer.message, Carried):
+                    raise BadReply(
+                        f"'{source.info.name}' answered with something else than a value to carry."
+                    )
+                if delivered is not None:
+                    delivered.result()
+                envelope, offset = answer.message.envelope, answer.message.next_offset
+                if offset is None:
+                    _deliver(target, envelope, answer.attachment)
+                else:
+                    delivered = pool.submit(_deliver, target, envelope, answer.attachment)
 
     def _end(self, run: UID, role: str) -> None:
         """Have a site forget what a run left there; where it cannot be told, the lease ends by itself."""

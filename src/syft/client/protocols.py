@@ -129,7 +129,9 @@ class Protocol(Shown):
                 steps.append(one)
             else:
                 steps.extend(chain([(role, _plain(one[1]))], after=steps[-1] if steps else None))
-        made = design(steps, name=self.name, tags=sorted(self._tags), description=self._description)
+        # What owners and finders see of it: what its author says it is.
+        name = self.name or cell(self._description or " ".join(sorted(self._tags)))
+        made = design(steps, name=name, tags=sorted(self._tags), description=self._description)
         roles = zip(made.steps, self._roles, strict=True)
         at = tuple(msgspec.structs.replace(step, role=role) for step, role in roles)
         return msgspec.structs.replace(made, steps=at)

@@ -218,7 +218,7 @@ class ProtocolView(Shown):
         lines = "\n".join(f"{quoted(one.role)}: {one}: {one.key}" for one in self.sites)
         blocks: list[tuple[str, Block]] = [("Sites", Text(lines))]
         for step in self.steps:
-            takes = "".join(f"; {quoted(name)} is {text}" for name, text in step.inputs.items())
+            takes = "".join(f"; {plain(name)} is {text}" for name, text in step.inputs.items())
             site = f"{quoted(step.site.role)}, {quoted(step.site.name)}"
             blocks.append((f"Step {step.number} at {site}: {step.goes_to}{takes}", Code(step.code.source)))
         facts: list[tuple[str, object]] = [("Digest", self.digest), ("By", plain(self._user))]

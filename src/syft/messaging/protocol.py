@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from syft.client import protocols as core
 from syft.client.function import SyftFunction
@@ -84,6 +84,17 @@ class Protocol(AbstractObject, core.Protocol):
             self, *(get_worker(one) if isinstance(one, str) else one for one in workers), **found
         )
         return self
+
+    def tag(self, *tags: str) -> Self:
+        """Have it found by these tags, too; returns the protocol. What has been sent keeps the tags it had."""
+        super().tag(*tags)
+        self._tags = set(self.tags or ())
+        return self
+
+    def describe(self, description: str) -> Self:
+        """Say what it is, for people; returns the protocol."""
+        self._description = description
+        return super().describe(description)
 
     # --- run
 

@@ -128,6 +128,8 @@ def test_tags_of_any_kind_can_be_added_to() -> None:
     assert made.tags == {"a", "b", "c"}
     assert Protocol().tag("x").tags == {"x"}
     assert Protocol().describe("what it is").description == "what it is"
+    described = Protocol([("w1", inc)]).tag("#late").describe("said later")
+    assert (described.design.tags, described.design.name) == (("#late",), "said later")
 
 
 def test_an_empty_protocol_is_not_resolved() -> None:
