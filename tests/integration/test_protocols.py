@@ -129,7 +129,7 @@ def test_an_owner_reads_all_of_it_and_says_no(world: World) -> None:
     # What it runs on at every site, and not one word twice.
     assert str(request.protocol).count("numbers is 'numbers' of 'study'") == 2
     assert "Description: denied" in str(request.protocol)
-    assert request.changes.startswith("Step 2 of 3 of a protocol without a name. Request to change total ")
+    assert request.changes.startswith("Step 2 of 3 of protocol 'denied'. Request to change total ")
     assert text.count("hands its result over") == 1
     request.deny("not to Oslo")
     with pytest.raises(NotApproved, match=r"\(lisbon\) is REJECTED \(not to Oslo\).*That stays so"):
