@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +13,7 @@ from syft.client.datasets import AssetView
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
 from syft.client.owned import OwnedRun, StepPlace
+from syft.client.placement import by_role, in_order, is_worker, same_node
 from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Shown, Table, cell
@@ -20,7 +21,7 @@ from syft.client.rehearsal import rehearse
 from syft.client.requests import Request
 from syft.client.session import Session
 from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs, with_sources
-from syft.errors import AuthorizationException, InvalidInput, NotDeployed
+from syft.errors import AuthorizationException, InvalidInput, NotDeployed, SyftException
 from syft.model import protocol as words
 from syft.model.code import CodeSubmission, MustBe
 from syft.model.messages.objects import GetObject, ObjectReply, ObjectView
@@ -29,17 +30,6 @@ from syft.model.permission import Role
 from syft.model.plan import Plan as Traced
 from syft.model.uid import UID
 from syft.wire import codec
-
-
-def same_node(one: HasSession, other: HasSession) -> bool:
-    """Whether two workers are one node: by its UID, and by the key that nobody else has."""
-    mine, theirs = one.session.info, other.session.info
-    return (mine.uid, mine.verify_key) == (theirs.uid, theirs.verify_key)
-
-
-def is_worker(thing: Any) -> bool:
-    """Whether something can be asked to run a plan: a worker, or a client of a node."""
-    return isinstance(getattr(thing, "session", None), Session)
 
 
 class Protocol(Shown):
@@ -175,8 +165,10 @@ class Protocol(Shown):
         try:
             if bind:
                 self._fixed = fixed_at(self._fixed, bind)
+            if roles and workers:
+                raise NotDeployed("Give the workers in order, or by role, not both.")
             if roles:
-                self._name_workers(workers, roles)
+                self._workers = by_role(self._roles, self._workers, roles)
             elif not self.workers_resolved:
                 self._resolve_workers(workers)
             self._place(runs, reason)
@@ -194,107 +186,49 @@ class Protocol(Shown):
     def _where(self) -> str:
         return ", ".join(id_of(self._workers[role]) for role in self._roles)
 
-    def _name_workers(self, workers: Sequence[HasSession], roles: Mapping[str, HasSession]) -> None:
-        """Keyword roles to workers.
-
-        Raises:
-            NotDeployed: not exactly the roles that there are.
-        """
-        there = tuple(dict.fromkeys(self._roles))
-        if workers:
-            raise NotDeployed("Give the workers in order, or by role, not both.")
-        missing = [role for role in there if role not in roles and role not in self._workers]
-        unknown = [role for role in roles if role not in there]
-        if missing or unknown:
-            raise NotDeployed(
-                f"The roles of this protocol are {', '.join(there)}. "
-                + (f"Nobody was named for {', '.join(missing)}. " if missing else "")
-                + (f"There is no {', '.join(unknown)}." if unknown else "")
-            )
-        self._check_workers(list(roles.values()))
-        self._workers.update(roles)
-
-    def _check_workers(self, workers: Sequence[Any]) -> None:
-        for one in workers:
-            if not is_worker(one):
-                raise InvalidInput(
-                    f"A worker is a sy.VirtualWorker or a client from sy.login(...), not {type(one).__name__} {one!r}."
-                )
-
     def _resolve_workers(self, workers: Sequence[HasSession]) -> None:
-        """Map the roles to workers: by their ids, or one for each step, or one for each role as they first appear.
+        """Map the roles to the workers provided, and update the steps accordingly.
 
         Raises:
             NotDeployed: too few or too many.
         """
-        names = list(dict.fromkeys(self._roles))
-        open_names = [name for name in names if name not in self._workers]
-        if len(workers) not in (len(self._roles), len(names), len(open_names)):
-            raise NotDeployed(
-                f"This protocol is designed for {len(names)} workers, but {len(workers)} were provided."
-            )
-        self._check_workers(workers)
-        by_id: dict[str, HasSession] = {}
-        for worker in workers:
-            other = by_id.setdefault(id_of(worker), worker)
-            if not same_node(other, worker):
-                # Nodes name themselves: no name says which of the two is meant.
-                by_id = {}
-                break
-        known = set(names) & set(by_id)
-        if by_id and set(names) == set(by_id):
-            self._workers = {name: by_id[name] for name in names}
-        elif len(workers) == len(names):
-            self._warn_of(known)
-            self._workers = dict(zip(names, workers, strict=True))
-        elif len(workers) == len(self._roles):
-            self._warn_of(known)
-            self._one_each(workers)
-        else:
-            self._workers.update(zip(open_names, workers, strict=True))
-
-    def _warn_of(self, known: set[str]) -> None:
-        if known:
-            warnings.warn(
-                "You are deploying a protocol with workers for which only a subpart have ids that match an id chosen "
-                f"for the protocol ({', '.join(sorted(known))}): they are taken in the order given.",
-                UserWarning,
-                stacklevel=5,
-            )
-
-    def _one_each(self, workers: Sequence[HasSession]) -> None:
-        """One worker for each step; a name that gets two becomes two."""
-        roles: list[str] = []
-        found: dict[str, HasSession] = {}
-        for number, (role, worker) in enumerate(zip(self._roles, workers, strict=True)):
-            name = role if found.get(role, worker) is worker else f"{role}.{number + 1}"
-            found[name] = worker
-            roles.append(name)
         assert self._fixed is not None
-        steps = zip(self._fixed.steps, roles, strict=True)
+        self._roles, self._workers = in_order(self._roles, self._workers, workers)
+        steps = zip(self._fixed.steps, self._roles, strict=True)
         self._fixed = msgspec.structs.replace(
             self._fixed, steps=tuple(msgspec.structs.replace(step, role=role) for step, role in steps)
         )
-        self._roles, self._workers = roles, found
 
     def _place(self, runs: int, reason: str) -> None:
         """Bring the code to the sites: as plans where they are the caller's own, else as requests."""
         assert self._fixed is not None
         if self._is_own:
+            self._send_plans()
+            return
+        places = {role: _place_at(worker) for role, worker in self._workers.items()}
+        self._deployed = ask_owners(with_runs(self._fixed, runs), places, reason)
+
+    def _send_plans(self) -> None:
+        assert self._fixed is not None
+        sent: list[PointerPlan] = []
+        try:
             for number, role in enumerate(self._roles):
                 code = _code_of(self._steps[number])
                 if isinstance(code, PointerPlan):
                     self._pointers[number] = code
-                else:
-                    plan = (
-                        code
-                        if isinstance(code, Plan)
-                        else Plan(traced=_plan_in(self._fixed.steps[number].code))
-                    )
-                    self._pointers[number] = plan.send(self._workers[role])
-            return
-        places = {role: _place_at(worker) for role, worker in self._workers.items()}
-        self._deployed = ask_owners(with_runs(self._fixed, runs), places, reason)
+                    continue
+                plan = (
+                    code if isinstance(code, Plan) else Plan(traced=_plan_in(self._fixed.steps[number].code))
+                )
+                before = list(plan.pointers.values())
+                self._pointers[number] = pointer = plan.send(self._workers[role])
+                if pointer not in before:
+                    sent.append(pointer)
+        except BaseException:
+            for pointer in sent:
+                with contextlib.suppress(SyftException):
+                    pointer.delete()
+            raise
 
     @property
     def _is_own(self) -> bool:

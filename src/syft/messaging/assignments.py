@@ -5,8 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from syft.client.placement import is_worker
 from syft.client.plans import Plan, PointerPlan, pointer_to
-from syft.client.protocols import is_worker
 from syft.exceptions import ObjectNotFoundError
 from syft.messaging.protobuf import Assignment
 from syft.model.object import ObjectKind

@@ -312,6 +312,18 @@ def test_deploying_is_all_or_nothing(three: Workers) -> None:
     assert made.deploy(*three).run(one()).get() == np.array([49.0])
 
 
+def test_plans_that_were_sent_are_taken_back_where_another_worker_refuses(
+    alice: VirtualWorker, bob: VirtualWorker
+) -> None:
+    already = inc.send(alice)
+    bob.close()
+    before = everything_at(alice)
+    with pytest.raises(sy.SyftException):
+        Protocol([("w1", inc), ("w1", double), ("w2", square)]).deploy(alice, bob)
+    assert everything_at(alice) == before
+    assert already.get() == inc
+
+
 def test_real_workers_run_at_once(three: Workers) -> None:
     made = Protocol([(three[0], inc), (three[1], double)])
     assert made.run(one()).get() == np.array([12.0])
