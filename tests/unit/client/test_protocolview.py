@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from syft.client.deployed import ProtocolView
+from syft.client.protocolview import ProtocolView
 
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission
