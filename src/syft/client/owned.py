@@ -66,11 +66,13 @@ class OwnedRun:
         protocol: the steps, every one of them a plan.
         places: where each runs.
         arguments: of the run, by name: values, or pointers to objects at a node of the caller's.
+        large: the steps whose results have not fitted into an answer before; those that do not are added.
     """
 
     protocol: Protocol
     places: Sequence[StepPlace]
     arguments: Mapping[str, Any]
+    large: set[int]
     _results: dict[int, _Results] = field(default_factory=dict)
 
     def run(self) -> list[tuple[int, ObjectView]]:
@@ -104,8 +106,8 @@ class OwnedRun:
         inputs = [self._input(number, parameter.name, place) for parameter in step.code.parameters]
         edges = self.protocol.leaving(number)
         stays = not edges or any(self.places[edge.target].node_uid == place.node_uid for edge in edges)
-        # What is made of few bytes will mostly fit into the answer; else it is kept, and fetched in parts.
-        told = not stays and all(isinstance(one, NewValue) and _is_small(one) for one in inputs)
+        # What fits into the answer need not be kept; what does not is known after the first run.
+        told = not stays and number not in self.large and all(_may_be_small(one) for one in inputs)
         what = plan if _goes_along(plan) else place.plan_uid
         keep = tuple(UID() for _ in plan.outputs)
         try:
@@ -113,7 +115,8 @@ class OwnedRun:
         except LimitExceeded:
             if not told:
                 raise
-            reply = ask_to_run(place.session, what, inputs, keep)  # much was made of little
+            self.large.add(number)
+            reply = ask_to_run(place.session, what, inputs, keep)
         self._results[number] = _Results(place, reply.values, reply.objects)
 
     def _input(self, number: int, parameter: str, place: StepPlace) -> UID | NewValue:
@@ -173,8 +176,9 @@ def _brought(value: Any, place: StepPlace) -> UID | NewValue:
     return bring(place.session, value.get() if isinstance(value, Pointer) else value)
 
 
-def _is_small(value: NewValue) -> bool:
-    return value.inline is not None and len(value.inline) < _SMALL_BYTES
+def _may_be_small(value: UID | NewValue) -> bool:
+    """Whether what is made of it may fit into an answer: of an object that is there, nothing is known."""
+    return isinstance(value, UID) or (value.inline is not None and len(value.inline) < _SMALL_BYTES)
 
 
 def _goes_along(plan: Plan) -> bool:

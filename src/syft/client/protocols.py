@@ -59,6 +59,7 @@ class Protocol(Shown):
         self._fixed: words.Protocol | None = None
         self._deployed: Deployed | None = None
         self._pointers: dict[int, PointerPlan] = {}
+        self._large: set[int] = set()
 
     def _put_together(self, plans: list[Any]) -> tuple[list[Any], list[str]]:
         """What was given, and the role of each."""
@@ -309,7 +310,7 @@ class Protocol(Shown):
                 StepPlace(self._workers[role].session, self._pointers[number].id_at_location)
                 for number, role in enumerate(self._roles)
             ]
-            run = OwnedRun(self._fixed, places, arguments)
+            run = OwnedRun(self._fixed, places, arguments, self._large)
             results = [self._pointer(self._workers[self._roles[number]], view) for number, view in run.run()]
         return results[0] if len(results) == 1 else results
 

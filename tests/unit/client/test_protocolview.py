@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from syft.client.protocolview import ProtocolView
 
+from syft.client.protocolview import ProtocolView
 from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission
 from syft.model.identity import Identity

@@ -487,6 +487,14 @@ def test_large_values_go_through(three: Workers) -> None:
     assert np.allclose(result, (2 * (value + 1)) ** 2)
 
 
+def test_large_values_that_are_at_their_worker_go_through_each_time(three: Workers) -> None:
+    value = np.random.default_rng(0).normal(size=1_000_000)
+    there = three[0].send(value)
+    made = chain().deploy(*three)
+    for _ in range(2):
+        assert np.allclose(made.run(there).get(), (2 * (value + 1)) ** 2)
+
+
 # --- steps that are wired
 
 
