@@ -682,6 +682,26 @@ def test_an_approved_site_cannot_fill_another(sites: Sites, monkeypatch: pytest.
     assert not list(sites.beta.site.blobs._unfinished.iterdir())
 
 
+def test_protocols_fill_no_disk(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step brings all of its protocol along, and code stays: so much as an account may keep, and no more."""
+    people = {"a": sites.alpha.other_scientist}
+    node_at = {"a": site_of(people["a"])}
+
+    def ask(number: int) -> str:
+        (submission,) = submissions([step("a", f"return {number}  # {'x' * 100_000}")], node_at)
+        return refused(people["a"], requests.CreateRequest(submission))[0]
+
+    monkeypatch.setattr(
+        sites.alpha.node,
+        "_settings",
+        msgspec.structs.replace(sites.alpha.node.settings, bytes_per_account=500_000),
+    )
+    # The text of the step, and the same again within its protocol: 200 kB each.
+    assert [ask(number) for number in range(4)] == ["ok", "ok", "quota_exceeded", "quota_exceeded"]
+    # What is there already takes no more room.
+    assert ask(0) == "already_exists"
+
+
 def test_no_way_leads_to_where_a_stranger_says(sites: Sites) -> None:
     """A deployment has no addresses, and one of a node's peers is not another by saying so: the caller carries."""
     people, owners = sites.of("a")

@@ -215,3 +215,16 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
         """Which of its steps, from 0."""
         part = self.submission.part
         return None if isinstance(part, msgspec.UnsetType) else part.step
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to keep: its text, what its plan brings along, and the protocol around it."""
+        code = self.submission
+        size = len(code.source) + sum(
+            len(rule.value) for rule in code.input_policy.rules.values() if isinstance(rule, Constant)
+        )
+        if not isinstance(code.plan, msgspec.UnsetType):
+            size += sum(map(len, code.plan.state))
+        if not isinstance(code.part, msgspec.UnsetType):
+            size += len(code.part.deployment)
+        return size

@@ -293,6 +293,7 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         derived={
             "protocol": _Derived(lambda code: code.protocol, _optional_text.encode),
             "step": _Derived(lambda code: code.step, same, column_type=BigInteger()),
+            "size": _Derived(lambda code: code.size, same, column_type=BigInteger()),
         },
     ),
     Request: _Spec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from syft.access.checks import can_see_code
 from syft.code.capture import check_submission, digest
-from syft.errors import NotFound
+from syft.errors import NotFound, QuotaExceeded
 from syft.jobs.limits import check_fits
 from syft.model.code import Code, CodeSubmission
 from syft.model.message import Message
@@ -59,6 +59,7 @@ def keep_code(ctx: Context, tx: Transaction, submission: CodeSubmission) -> Code
     Raises:
         NotFound: it asks for a worker pool that is not here.
         InvalidInput: it asks for more than that pool gives a job.
+        QuotaExceeded: the caller's code takes as much room as the node allows.
     """
     check_fits(tx, submission, ctx.site.limits)
     value = digest(submission)
@@ -74,8 +75,25 @@ def keep_code(ctx: Context, tx: Transaction, submission: CodeSubmission) -> Code
         submission=submission,
         created_at=ctx.now,
     )
+    _check_room(ctx, tx, code)
     tx.add(code)
     return code
+
+
+def _check_room(ctx: Context, reader: Reader, code: Code) -> None:
+    """Raise unless the caller may keep so much more code: a step brings a whole protocol along, and code stays.
+
+    Raises:
+        QuotaExceeded: they may not.
+    """
+    if ctx.caller.can(Capability.UPLOAD_DATA):
+        return
+    most = ctx.site.node_settings().bytes_per_account
+    if reader.total(Code, "size", owner_uid=ctx.user_uid) + code.size > most:
+        raise QuotaExceeded(
+            f"Your functions and protocols may take {most:,} bytes on this node, and this would be more. Ask its "
+            "administrator for more."
+        )
 
 
 def code_for(ctx: Context, reader: Reader, uid: UID | None, name: str | None) -> Code:

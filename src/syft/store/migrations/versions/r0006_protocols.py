@@ -18,6 +18,8 @@ def upgrade() -> None:
     with op.batch_alter_table("code") as table:
         table.add_column(sa.Column("protocol", sa.Text(), nullable=True))
         table.add_column(sa.Column("step", sa.BigInteger(), nullable=True))
+        # What was kept before is not counted: it was no step of a protocol, and so is small.
+        table.add_column(sa.Column("size", sa.BigInteger(), nullable=True))
     op.create_index("ix_code_protocol_step", "code", ["protocol", "step"], unique=False)
     with op.batch_alter_table("jobs") as table:
         table.add_column(sa.Column("run", sa.Text(), nullable=True))
