@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from syft.errors import (
     TooLarge,
 )
 from syft.jobs.execution import PLAN_SOURCE, plan_inputs, plan_profile
-from syft.jobs.sink import ResultSink
+from syft.jobs.sink import ResultSink, taken_apart
 from syft.model.limits import MIB, JobLimits
 from syft.model.object import INLINE_BYTES as ROW_BYTES
 from syft.model.object import ValueRef
@@ -42,7 +41,6 @@ from syft.sandbox.profiles import BASE, TORCH
 from syft.store.blobs import Blobs
 from syft.wire import codec
 from syft.wire.peek import is_numeric
-from syft.wire.several import apart
 
 # Whoever asked waits for the answer: what takes longer is a function, to be run as a job.
 WALL_S: Final = 20.0
@@ -198,23 +196,16 @@ class Operations:
         self, whole: ValueRef, count: int, landing: ExitStack, inline_bytes: int
     ) -> tuple[Result, ...]:
         """The results that a run has put together, each by itself; none of them is decoded."""
-        with ExitStack() as reading:
-            data: memoryview | mmap.mmap
-            if whole.inline is not None:
-                data = memoryview(whole.inline)
-            else:
-                file = reading.enter_context(self._blobs.path(whole.digest).open("rb"))
-                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            found = []
-            try:
-                pieces = apart(data, count)
-            except DecodeError:
-                raise InternalError("The results of a plan came back damaged. Try again.") from None
-            for said, piece in pieces:
-                sink = landing.enter_context(ResultSink(self._blobs, inline_bytes))
-                sink.write(piece)
-                found.append((sink.value(said.type_name, said.shape), sink))
-            return tuple(found)
+        found = []
+        try:
+            with taken_apart(self._blobs, whole, count) as pieces:
+                for said, piece in pieces:
+                    sink = landing.enter_context(ResultSink(self._blobs, inline_bytes))
+                    sink.write(piece)
+                    found.append((sink.value(said.type_name, said.shape), sink))
+        except DecodeError:
+            raise InternalError("The results of a plan came back damaged. Try again.") from None
+        return tuple(found)
 
     def _small_inputs(self, step: Step, values: Mapping[UID, ValueRef]) -> list[Any] | None:
         """The inputs, where they are few numbers; None where anything is not."""

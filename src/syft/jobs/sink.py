@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import mmap
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from blake3 import blake3
 from syft.model.object import INLINE_BYTES, ValueRef
 from syft.store.blobs import Blobs
 from syft.wire.peek import type_of
+from syft.wire.several import One, apart
 
 
 def type_of_value(blobs: Blobs, value: ValueRef) -> str:
@@ -100,3 +102,22 @@ class ResultSink(io.RawIOBase):
 
 class _Unwanted(Exception):
     """Nothing refers to the value."""
+
+
+@contextmanager
+def taken_apart(blobs: Blobs, whole: ValueRef, count: int) -> Iterator[list[One]]:
+    """The values that a run has put together into one (`wire.several`), as views of its bytes; none is decoded.
+
+    Args:
+        blobs: where it is, if it is large.
+        whole: what the run returned.
+        count: how many there must be.
+    Raises:
+        DecodeError: it is no such value.
+    """
+    if whole.inline is not None:
+        yield apart(memoryview(whole.inline), count)
+        return
+    with blobs.path(whole.digest).open("rb") as file:
+        # Unmapped when the last view of it is gone.
+        yield apart(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), count)

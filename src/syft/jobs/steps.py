@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import mmap
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import BinaryIO, Final, cast
 
@@ -14,7 +12,7 @@ import msgspec
 
 from syft.errors import CodeFailed, DecodeError
 from syft.jobs.machine import has_ended
-from syft.jobs.sink import ResultSink
+from syft.jobs.sink import ResultSink, taken_apart
 from syft.model.code import Code
 from syft.model.job import Job, ObjectArgument, Release
 from syft.model.object import LEASE, ValueRef
@@ -27,20 +25,15 @@ from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Ru
 from syft.store.base import Reader
 from syft.store.blobs import Blobs
 from syft.wire.codec import encode
-from syft.wire.layout import take_apart
 
-_SIZE: Final = struct.Struct("<Q")
-_CHUNK: Final = 1 << 20
-# Constant text. Results are a stranger's bytes: they are taken apart where they were made, behind the fence, and what
-# the node reads is how long each piece is. Padded, so that the pieces lie in one run of bytes (`wire.layout`).
+# Constant text. Results are a stranger's bytes: they are picked from where they were made, behind the fence, and the
+# node reads no more of them than where each begins and ends.
 _PICK: Final = """\
 def pick(value, at):
-    from syft.wire.codec import encode
+    from syft.wire.several import together
     if not isinstance(value, (tuple, list)):
         raise TypeError("one value, where several are taken")
-    pieces = [encode(value[place]).to_bytes() for place in at]
-    data = b"".join([len(piece).to_bytes(8, "little") for piece in pieces] + pieces)
-    return data + bytes(max(0, 8192 - len(data)))
+    return together([value[place] for place in at])
 """
 
 
@@ -95,60 +88,20 @@ def pick(
         if outcome.status is not Status.FINISHED:
             raise NotPicked(
                 f"The next steps take single results ({', '.join(str(place + 1) for place in places)}), and this one "
-                "did not return as many: it has to return a tuple or a list of them.",
+                "did not return as many: it has to return a tuple or a list of them, each of a type that can travel.",
                 outcome,
             )
-        framed = sink.value("", None)
+        picked: dict[int, tuple[ValueRef, ResultSink]] = {}
         try:
-            return dict(zip(places, _taken_apart(blobs, framed, len(places), landing), strict=True))
-        except (DecodeError, struct.error):
+            with taken_apart(blobs, sink.value("", None), len(places)) as pieces:
+                for place, one in zip(places, pieces, strict=True):
+                    own = landing.enter_context(ResultSink(blobs))
+                    own.write(one.data)
+                    # What the code says of it would be told to the next site: nobody there needs it.
+                    picked[place] = own.value("", None), own
+        except DecodeError:
             raise NotPicked("The results could not be told apart.", outcome) from None
-
-
-def _taken_apart(
-    blobs: Blobs, framed: ValueRef, count: int, landing: ExitStack
-) -> list[tuple[ValueRef, ResultSink]]:
-    with _bytes_of(blobs, framed) as data:
-        header, buffers = take_apart(data)
-        header.release()
-        try:
-            if len(buffers) != 1 or buffers[0] is None:
-                raise DecodeError("not one run of bytes")
-            return _cut(blobs, buffers[0], count, landing)
-        finally:
-            for buffer in buffers:
-                if buffer is not None:
-                    buffer.release()
-
-
-@contextmanager
-def _bytes_of(blobs: Blobs, value: ValueRef) -> Iterator[memoryview]:
-    if value.inline is not None:
-        with memoryview(value.inline) as view:
-            yield view
-        return
-    with (
-        blobs.path(value.digest).open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as view,
-    ):
-        yield view
-
-
-def _cut(blobs: Blobs, data: memoryview, count: int, landing: ExitStack) -> list[tuple[ValueRef, ResultSink]]:
-    sizes = [_SIZE.unpack_from(data, _SIZE.size * number)[0] for number in range(count)]
-    at = _SIZE.size * count
-    if at + sum(sizes) > len(data):
-        raise DecodeError("cut short")
-    cut = []
-    for size in sizes:
-        sink = landing.enter_context(ResultSink(blobs))
-        for begin in range(at, at + size, _CHUNK):
-            with data[begin : min(begin + _CHUNK, at + size)] as piece:
-                sink.write(piece)
-        at += size
-        cut.append((sink.value("", None), sink))
-    return cut
+        return picked
 
 
 def onward(
