@@ -211,15 +211,10 @@ class Operations:
         """The inputs, where they are few numbers; None where anything is not."""
         if sum(values[uid].size for uid in step.objects) > INLINE_BYTES:
             return None
-        found: dict[UID, Any] = {}
-        for uid in step.objects:
-            data = self._bytes_of(values[uid])
-            try:
-                if not is_numeric(data):
-                    return None
-                found[uid] = codec.decode(data, zero_copy=True)
-            except (DecodeError, TooLarge):
-                raise InvalidInput("One of the inputs is damaged: its bytes are no value.") from None
+        numbers = self._numbers([self._bytes_of(values[uid]) for uid in step.objects])
+        if numbers is None:
+            return None
+        found = dict(zip(step.objects, numbers, strict=True))
         return [found[one.uid] if isinstance(one, Of) else plain_value(one) for one in step.inputs]
 
     def _bytes_of(self, value: ValueRef) -> bytes:
