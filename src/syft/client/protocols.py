@@ -193,11 +193,11 @@ class Protocol(Shown):
         Raises:
             NotDeployed: too few or too many.
         """
-        assert self._fixed is not None
+        made = self._fixed or self.design
         self._roles, self._workers = in_order(self._roles, self._workers, workers)
-        steps = zip(self._fixed.steps, self._roles, strict=True)
+        steps = zip(made.steps, self._roles, strict=True)
         self._fixed = msgspec.structs.replace(
-            self._fixed, steps=tuple(msgspec.structs.replace(step, role=role) for step, role in steps)
+            made, steps=tuple(msgspec.structs.replace(step, role=role) for step, role in steps)
         )
 
     def _place(self, runs: int, reason: str) -> None:

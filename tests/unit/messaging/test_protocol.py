@@ -495,6 +495,32 @@ def test_large_values_that_are_at_their_worker_go_through_each_time(three: Worke
         assert np.allclose(made.run(there).get(), (2 * (value + 1)) ** 2)
 
 
+# --- what the page names with an underscore, and remote runs asked for by themselves
+
+
+def test_workers_can_be_resolved_without_sending_anything(three: Workers) -> None:
+    made = Protocol([("w1", inc), ("w2", double), ("w1", square)])
+    with pytest.raises(RuntimeError, match="Plans have not been allocated to existing workers"):
+        made._assert_is_resolved()
+    with pytest.raises(RuntimeError, match="designed for 2 workers, but 1 were provided"):
+        made._resolve_workers((three[0],))
+    made._resolve_workers((three[0], three[1]))
+    made._assert_is_resolved()
+    assert made.plans == [(three[0], inc), (three[1], double), (three[0], square)]
+    assert len(three[0]) == len(three[1]) == 0
+    assert made.run(one()).get() == np.array([144.0])
+
+
+def test_a_remote_run_can_be_asked_for_by_itself(three: Workers, james: VirtualWorker) -> None:
+    made = chain().deploy(*three)
+    there = james.send(one())
+    note = made.request_remote_run(james, (there,), {})
+    assert note.location is james
+    assert note.get().get() == np.array([144.0])
+    assert made.request_remote_run(james, (), {"x": one()}).get().get() == np.array([144.0])
+    assert [pointer.id for pointer in james.search()] == [there.id], "the notes are gone"
+
+
 # --- steps that are wired
 
 
