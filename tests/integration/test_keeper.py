@@ -178,6 +178,23 @@ def test_the_death_of_the_first_leaves_the_others(make: Callable[..., EmbeddedRu
     assert small in zygotes()
 
 
+@pytest.mark.parametrize("level", [PROCESS, "landlock"])
+def test_the_first_stands_again_before_a_run_asks_for_it(
+    make: Callable[..., EmbeddedRunner], level: str
+) -> None:
+    runner = make(level=level)
+    runner.start()
+    runner.wait()
+    (first,) = zygotes()
+    first.kill()
+    assert wait_until(lambda: [one.pid for one in zygotes()] not in ([], [first.pid]))
+    (second,) = zygotes()
+    assert run(runner, BASE)[0].status is Status.FINISHED
+    assert zygotes() == [second]
+    runner.close()
+    assert not zygotes()
+
+
 def test_one_that_cannot_start_is_done_without_and_not_tried_each_time(
     make: Callable[..., EmbeddedRunner], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -171,7 +172,11 @@ class Keeper:
             self._levels = (base.level,)
         launch = self._launch
         selection = Selection(
-            self._levels, lambda level: launch(level, profile), self._canary_every_s, self._refuse
+            self._levels,
+            lambda level: launch(level, profile),
+            self._canary_every_s,
+            self._refuse,
+            self._stand_again if profile == BASE else lambda: None,
         )
         standing = _Standing(selection)
         ender = threading.Thread(
@@ -202,6 +207,11 @@ class Keeper:
             self._refused = self._refused or refused
             for standing in self._standing.values():
                 standing.leave.set()
+
+    def _stand_again(self) -> None:
+        """The zygote of `BASE` has died, and the next run is not to wait for another."""
+        with contextlib.suppress(Refused, ZygoteError):
+            self.start()
 
     def _end_when_idle(self, profile: str, standing: _Standing) -> None:
         """What a zygote's own thread does: wait until it is not wanted any more, and end it."""

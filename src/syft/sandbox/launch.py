@@ -98,6 +98,7 @@ class Launcher:
         self._why = ""
         self._level_refused = False
         self._decided = threading.Event()
+        self._over = threading.Event()
         self._lock = threading.Lock()
         self._gone = False
         self._lifelines: dict[str, Lifeline] = {}
@@ -131,6 +132,10 @@ class Launcher:
         if self._ready is None:
             raise ZygoteError(self._why)
         return self._ready
+
+    def wait_until_over(self, timeout_s: float) -> bool:
+        """Wait until it has died or was closed, at most so long; whether it has."""
+        return self._over.wait(timeout_s)
 
     def directory(self, uid: str) -> Path:
         """Scratch directory of a run."""
@@ -325,6 +330,7 @@ class Launcher:
             self._lifelines.clear()
         self._why = self._why or why
         self._decided.set()
+        self._over.set()
         for lifeline in lost:
             lifeline.lose("the sandbox's parent process died while the code ran")
 

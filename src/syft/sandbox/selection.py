@@ -7,7 +7,7 @@ import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from syft.logger import say
 from syft.sandbox import advice, canary, scratch
@@ -18,6 +18,8 @@ from syft.sandbox.launch import Launcher, LevelError, ZygoteError
 from syft.sandbox.levels import GVISOR, NAMESPACES, PROCESS
 from syft.sandbox.lifeline import Lifeline
 from syft.sandbox.supervise import Supervisor
+
+_PAUSE_S: Final = 1.0
 
 
 class Refused(Exception):
@@ -40,6 +42,7 @@ class Selection:
         launch: makes a zygote at a level.
         canary_every_s: how often the level must prove itself again.
         breached: told, in this search's thread, that a fence which held does not hold any more.
+        lost: told, in this search's thread, that the zygote chosen has died.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Selection:
         launch: Callable[[str], Launcher],
         canary_every_s: float,
         breached: Callable[[Refused], None],
+        lost: Callable[[], None],
     ) -> None:
         self._levels = tuple(levels)
         self._launch = launch
         self._canary_every_s = canary_every_s
         self._breached = breached
+        self._lost = lost
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._launcher: Launcher | None = None
@@ -122,12 +127,14 @@ class Selection:
             self._failure = ZygoteError(f"{type(error).__name__}: {error}")
         finally:
             self._decided.set()
-        if self._chosen is not None and self._chosen.ready.level != PROCESS:
+        if self._chosen is not None:
             self._watch(self._chosen)
 
     def _watch(self, chosen: Chosen) -> None:
         """Have the fence prove itself again, now and then; without it nothing runs any more."""
-        while not self._closing.wait(self._canary_every_s) and not chosen.launcher.gone:
+        while not chosen.launcher.wait_until_over(self._canary_every_s):
+            if chosen.ready.level == PROCESS:
+                continue  # it promises nothing
             try:
                 _prove(chosen.launcher, chosen.ready.level)
             except canary.Breach as error:
@@ -143,6 +150,9 @@ class Selection:
             except (canary.CanaryFailed, ZygoteError) as error:
                 if not self._closing.is_set():
                     say(logging.WARNING, "the fence could not be tested", why=str(error))
+        # Not at once: on a machine without memory it would be ended again and again, and take what is left.
+        if not self._closing.wait(_PAUSE_S):
+            self._lost()
 
     def _find(self) -> Chosen:
         broken: list[ZygoteError] = []
