@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
 
+from syft.client.client import Client
+from syft.client.login import connect
 from syft.config import DEFAULT_PASSWORD, Settings
 from syft.errors import InvalidInput, StorageError, SyftException
 from syft.logger import configure
-from syft.model.event import ChainedEvent
+from syft.model.event import ChainedEvent, ChainHead, Checkpoint
 from syft.model.identity import KEY_BYTES
 from syft.node.node import Node
 from syft.sandbox.levels import PROMISES
@@ -24,12 +27,15 @@ from syft.sandbox.runner import EmbeddedRunner
 from syft.server.open_node import open_node
 from syft.server.serve import Failed, Ready, serve
 from syft.server.stopping import ended_on_request, leave_first_place
-from syft.store.chain import ChainHead, check_chain
+from syft.store.chain import End, check_agree, check_chain, check_checkpoint
+from syft.store.logfile import check_log_file, checkpoint_line, read_checkpoints, write_log
 from syft.store.sql import SqlReader, reading_file
 from syft.version import VERSION
 
 # Entries read at a time, so that a long log does not have to fit into memory.
 _PAGE: Final = 1000
+# How a database begins.
+_SQLITE: Final = b"SQLite format 3\0"
 
 
 @click.group()
@@ -88,50 +94,194 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
 
 @main.group()
 def audit() -> None:
-    """Look at a node's log without the node."""
+    """Look at a node's log: write it out, keep a word on it, check it without the node."""
 
 
-@audit.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
+class CannotCheck(click.ClickException):
+    """What is to be checked against is not what it should be: nothing is known of the log. Exit code 2."""
+
+    exit_code = 2
+
+
+_key = click.option(
     "--key",
     required=True,
     metavar="HEX",
     help="The node's public key, 64 hex digits, from a source you trust: `client.metadata.verify_key`.",
 )
-def verify(file: Path, key: str) -> None:
+_expected_key = click.option(
+    "--key",
+    default="",
+    metavar="HEX",
+    help="The node's public key, 64 hex digits; a node with another one is told nothing, not even who asks.",
+)
+_node = click.option("--node", required=True, metavar="URL", help="Where the node is.")
+_email = click.option("--email", default="", help="Of your account there.")
+
+
+@audit.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_key
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Checkpoints that somebody kept, one a line; may be given several times.",
+)
+def verify(file: Path, key: str, kept: tuple[Path, ...]) -> None:
     """Check that the log in FILE is whole and as the node signed it.
 
-    FILE is a node's database, node.db in its folder, or a copy of it; nothing is written. The last hash is worth
-    noting elsewhere: an older copy of the whole database is whole as well, and only such a note tells them apart.
+    FILE is what `syft audit export` wrote; or a node's database, node.db in its folder, or a copy of it. Nothing is
+    written. The last hash is worth noting elsewhere, and a checkpoint even more: an older copy of the whole log is
+    whole as well, and so is one that was written anew with the node's key. Only what was kept elsewhere tells.
+
+    Exit code: 0 the log is whole and has what the checkpoints say, 1 it is not or has not, 2 key, checkpoint or
+    file are not what they should be.
     """
     try:
-        with reading_file(file) as reader:
-            head = check_log(reader, _key_bytes(key))
+        verify_key = _key_bytes(key)
+        checkpoints = [one for path in kept for one in read_checkpoints(path)]
+        for one in checkpoints:
+            check_checkpoint(one, verify_key)
+    except (SyftException, OSError) as error:
+        raise CannotCheck(_text_of(error)) from error
+    try:
+        check_agree(checkpoints)
+        end = _checked(file, verify_key, checkpoints)
     except SyftException as error:
         raise click.ClickException(error.public_message) from error
-    number = "1 entry" if head.seq == 1 else f"{head.seq} entries"
+    except OSError as error:
+        raise CannotCheck(_text_of(error)) from error
+    number = "1 entry" if end.seq == 1 else f"{end.seq} entries"
     click.echo(f"{number}, none missing, moved or changed, each signed by the node.")
-    click.echo(f"Last hash: {head.hash}")
+    click.echo(f"Last hash: {end.hash}")
+    if checkpoints:
+        latest = max(checkpoints, key=lambda one: one.seq)
+        click.echo(
+            f"Checkpoints that it agrees with: {len(checkpoints)}, the last one about entry {latest.seq}, "
+            f"at {latest.at:%Y-%m-%dT%H:%M:%SZ}."
+        )
 
 
-def check_log(reader: SqlReader, key: bytes) -> ChainHead:
+@audit.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_node
+@_email
+@_expected_key
+def export(file: Path, node: str, email: str, key: str) -> None:
+    """Write the whole log of a node to FILE, as JSON Lines that `syft audit verify` checks.
+
+    An administrator's e-mail and password are needed; the password is taken from SYFT_PASSWORD, or asked for. In place
+    of a URL, a node's database (node.db in its folder, or a copy of it) can be given, with --key and without a login.
+    """
+    try:
+        if Path(node).is_file():
+            number = _export_database(file, Path(node), _key_bytes(key))
+            click.echo(f"{number} entries are in {file}.")
+            return
+        client = _logged_in(node, email, key)
+        click.echo(client.events.export(file).message)
+    except (SyftException, OSError) as error:
+        raise click.ClickException(_text_of(error)) from error
+
+
+@audit.command()
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@_node
+@_email
+@_expected_key
+def checkpoint(file: Path | None, node: str, email: str, key: str) -> None:
+    """Ask a node where its log ends, and keep its signed answer: a line more in FILE, or printed.
+
+    Every account may ask. Keep FILE where the node's people cannot change it; `syft audit verify --checkpoint FILE`
+    then shows whether the log was written anew since. The password is taken from SYFT_PASSWORD, or asked for.
+    """
+    try:
+        found = _logged_in(node, email, key).events.checkpoint()
+        if file is None:
+            click.echo(checkpoint_line(found.record), nl=False)
+        else:
+            click.echo(found.save(file).message)
+    except (SyftException, OSError) as error:
+        raise click.ClickException(_text_of(error)) from error
+
+
+def _logged_in(node: str, email: str, key: str) -> Client:
+    """A client of an account at that node, whose key is looked at before anything is said to it.
+
+    Raises:
+        InvalidInput: it has another key, or the e-mail is missing.
+        AuthenticationError: e-mail and password do not belong together.
+        NodeUnreachable: nobody answers there.
+    """
+    guest = connect(node)
+    if key and guest.metadata.verify_key != _key_bytes(key).hex():
+        raise InvalidInput(f"At {node} is a node with another key: {guest.metadata.verify_key}.")
+    if not email:
+        raise InvalidInput("Say who asks: --email, of an account at that node.")
+    password = os.environ.get("SYFT_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
+    with redirect_stdout(sys.stderr):
+        # What is printed is for programs, too.
+        return guest.login(email, password)
+
+
+def _export_database(file: Path, database: Path, key: bytes) -> int:
+    """Write the log in a node's database to a new file; returns how many entries.
+
+    Raises:
+        StorageError: it is no node's database, or has no signed end.
+    """
+    with reading_file(database) as reader:
+        head = _head_of(reader)
+        return write_log(file, key, _entries(reader, head.seq), head)
+
+
+def _checked(file: Path, key: bytes, checkpoints: Sequence[Checkpoint]) -> End:
+    """The end of the log in a file, if that is whole and has what the checkpoints say.
+
+    Raises:
+        StorageError: it is not or has not; names the first entry with which something is wrong.
+    """
+    with file.open("rb") as bytes_of:
+        if bytes_of.read(len(_SQLITE)) != _SQLITE:
+            bytes_of.seek(0)
+            return check_log_file(bytes_of, key, checkpoints)
+    with reading_file(file) as reader:
+        return check_log(reader, key, checkpoints)
+
+
+def check_log(reader: SqlReader, key: bytes, checkpoints: Sequence[Checkpoint] = ()) -> End:
     """The signed end of a log that is whole up to there. A node may go on writing meanwhile.
 
     Args:
         reader: of the log.
         key: the node's 32 public bytes.
+        checkpoints: kept from earlier, each signed by the node.
     Raises:
         StorageError: names the first entry that is missing, moved, changed or not signed by the node.
     """
-    head = reader.head()
-    if head is None:
-        raise StorageError("The log is damaged: its signed end is missing.")
-    check_chain(_entries(reader, head.seq), key, head=head)
+    head = _head_of(reader)
+    end = check_chain(_entries(reader, head.seq), key, head=head, checkpoints=checkpoints)
     # In this order: a node that writes moves the end in the same transaction.
     if reader.count_events() > head.seq and reader.head() == head:
         raise StorageError(f"The log is damaged at entry {head.seq + 1}: it comes after the signed end.")
+    return end
+
+
+def _head_of(reader: SqlReader) -> ChainHead:
+    head = reader.head()
+    if head is None:
+        raise StorageError("The log is damaged: its signed end is missing.")
     return head
+
+
+def _text_of(error: SyftException | OSError) -> str:
+    """What to tell a person of it."""
+    if isinstance(error, SyftException):
+        return error.public_message
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def _entries(reader: SqlReader, last: int) -> Iterator[ChainedEvent]:

@@ -119,9 +119,9 @@ def test_what_a_node_writes_meanwhile_is_no_damage(
     seq, last = last_entry(file)
     check = cli.check_chain
 
-    def slowly(*args: Any, **kwargs: Any) -> None:
+    def slowly(*args: Any, **kwargs: Any) -> Any:
         admin.settings.update(organization="Meanwhile")
-        check(*args, **kwargs)
+        return check(*args, **kwargs)
 
     monkeypatch.setattr(cli, "check_chain", slowly)
     try:
@@ -152,7 +152,7 @@ def test_an_entry_after_the_signed_end_is_named(site: tuple[Path, str]) -> None:
 def test_a_key_that_is_none(site: tuple[Path, str], key: str) -> None:
     done = run("audit", "verify", str(site[0]), "--key", key)
     assert (done.exit_code, done.output) == (
-        1,
+        2,
         "Error: A key is 64 hex digits: `client.metadata.verify_key`.\n",
     )
 

@@ -46,7 +46,13 @@ def patient(site: Cast) -> None:
 
 
 def forget_failures(site: Cast) -> None:
-    for throttle in (site.site.account_throttle, site.site.origin_throttle):
+    inside = site.site.refusals
+    for throttle in (
+        site.site.account_throttle,
+        site.site.origin_throttle,
+        inside._parties,
+        inside._strangers,
+    ):
         throttle._levels.clear()
 
 

@@ -25,6 +25,7 @@ _DATA_SCIENTIST: Final = _GUEST | {
     Capability.VIEW_POOLS,
     Capability.KEEP_OBJECTS,
     Capability.ANSWER_REQUESTS,
+    Capability.TAKE_CHECKPOINTS,
 }
 _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.UPLOAD_DATA,

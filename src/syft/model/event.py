@@ -1,4 +1,4 @@
-"""This module holds events: what happened, who did it, and the hash that chains each to the one before."""
+"""This module holds events: what happened, who did it, the hash that chains each to the one before, and signed ends."""
 
 from __future__ import annotations
 
@@ -52,6 +52,45 @@ class ChainedEvent(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     previous: str
     hash: str
+    signature: str
+
+
+class ChainHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The last entry of a log, signed apart from it.
+
+    Each entry proves the ones before it, and none proves that nothing came after. This does: whoever takes
+    entries off the end has no signature for where the log ends then. (An older copy of the whole database
+    still has one. Only who noted a later head elsewhere can tell: that is what a `Checkpoint` is for.)
+
+    Args:
+        seq: of the last entry.
+        hash: of the last entry.
+        signature: the node's, 128 hex digits.
+    """
+
+    seq: int
+    hash: str
+    signature: str
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node signs for others to keep: "at this time, entry `seq` of my log had this hash".
+
+    A later log of the node that does not have that entry with that hash was written anew, and whoever kept the
+    checkpoint can show it to anybody.
+
+    Args:
+        node: the node's public key, 64 hex digits.
+        seq: of the entry; the last one at the time.
+        hash: of the entry, and by its chain of all before it.
+        at: when, in UTC, in whole seconds, by the node's clock.
+        signature: the node's, 128 hex digits.
+    """
+
+    node: str
+    seq: int
+    hash: str
+    at: datetime
     signature: str
 
 

@@ -45,6 +45,7 @@ class Capability(Enum):
     VIEW_SETTINGS = "settings:view"
     CHANGE_SETTINGS = "settings:change"
     READ_EVENTS = "events:read"
+    TAKE_CHECKPOINTS = "events:checkpoint"
     VIEW_POOLS = "pools:view"
     MANAGE_POOLS = "pools:manage"
     ADMINISTER = "node:administer"

@@ -15,7 +15,10 @@ from syft.model.user import User
 from syft.node.passwords import hash_password
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.store.base import Store
+from syft.version import VERSION
 
+# Where the node's things are and whom they belong to first: nothing of how it is set, and one of them is a secret.
+_UNSAID: Final = ("home", "root_email", "root_password")
 _IDENTITY: Final = "node_identity"
 
 
@@ -53,6 +56,17 @@ def root_account(settings: Settings, at: datetime, password_hash: str) -> User:
         is_root=True,
         created_at=at,
     )
+
+
+def started(settings: Settings, at: datetime) -> Event:
+    """The event of a start: with which version, and how its operator had set it then.
+
+    What an administrator sets by messages has events of its own. This is set outside, and changes with a start only.
+    """
+    fields = {
+        name: str(getattr(settings, name)) for name in settings.__struct_fields__ if name not in _UNSAID
+    }
+    return Event(verb="node.started", detail={"version": VERSION, **fields}, created_at=at)
 
 
 def be_born(store: Store, settings: Settings, born: Born, root: User | None = None) -> Born:

@@ -22,10 +22,12 @@ from syft.model.message import Message
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
 from syft.node.arrivals import Arrivals
+from syft.node.checkpoints import Checkpoints
 from syft.node.health import Health
 from syft.node.passwords import Throttle
 from syft.node.peers import Peers
 from syft.node.reach import Reach
+from syft.node.refusals import Refusals
 from syft.node.sessions import Sessions
 from syft.store.base import Store
 from syft.store.blobs import Blobs
@@ -52,6 +54,8 @@ class Site:
         operations: computes what pointers are asked for.
         account_throttle: slows down guessing at one account.
         origin_throttle: slows down guessing from one address.
+        refusals: writes down what was refused.
+        checkpoints: statements about the log.
         settings: what the operator set.
         identity: the node's key, for unsealing what was sealed to it.
         clock: the time, in UTC.
@@ -71,6 +75,8 @@ class Site:
     operations: Operations
     account_throttle: Throttle
     origin_throttle: Throttle
+    refusals: Refusals
+    checkpoints: Checkpoints
     settings: Settings
     identity: Identity
     clock: Callable[[], datetime]

@@ -42,7 +42,8 @@ from syft.model.uid import UID
 from syft.model.user import User, UserView
 from syft.node import services
 from syft.node.arrivals import Arrivals
-from syft.node.birth import be_born, new_born, root_account
+from syft.node.birth import be_born, new_born, root_account, started
+from syft.node.checkpoints import Checkpoints
 from syft.node.context import Attached, Context, Site
 from syft.node.dispatch import Entry, admitted, find_entry, freeze
 from syft.node.family import Family
@@ -53,6 +54,7 @@ from syft.node.observe import NOBODY, Observer
 from syft.node.passwords import NO_PASSWORD, Throttle
 from syft.node.peers import Peers
 from syft.node.reach import Reach
+from syft.node.refusals import Refusals
 from syft.node.removal import expire
 from syft.node.routing import next_hop
 from syft.node.services.nodes import read_place
@@ -250,6 +252,8 @@ class Node:
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),
+            refusals=Refusals(parts.store, self._clock),
+            checkpoints=Checkpoints(parts.store, self._identity),
             settings=operator,
             identity=self._identity,
             clock=self._clock,
@@ -340,6 +344,8 @@ class Node:
         """Take up what the last server left, then begin to run jobs."""
         site = self.open()
         assert self._parts is not None
+        with site.store.writing(started(self._operator, self._clock())):
+            pass
         recover(site.store)
         # Values whose message never came, or whose job never ended, are nobody's.
         expire(site, self._clock())
@@ -365,6 +371,7 @@ class Node:
             site.runs.close()
             site.workers.close()
             site.uploads.close()
+            site.refusals.close()
             site.store.close()
         self.reach.close()
         self.peers.close()
@@ -544,6 +551,9 @@ class Node:
             answer = entry.handler(context, message)
         except SyftException as error:
             observer.refused(header, message, error)
+            if self._site is not None:
+                # Before anything was kept there is no log, and nothing that anybody could be kept from.
+                self._site.refusals.refused(caller, message, error)
             raise
         return answer if answer is None or isinstance(answer, Attached) else Attached(answer, b"")
 

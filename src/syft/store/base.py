@@ -9,9 +9,8 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from syft.model.event import ChainedEvent, Event
+from syft.model.event import ChainedEvent, ChainHead, Event
 from syft.model.uid import UID
-from syft.store.chain import ChainHead
 
 R = TypeVar("R", bound=msgspec.Struct)
 

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, select, upda
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from syft.errors import AlreadyExists, InvalidInput, NotFound, StaleMessage, StorageError
-from syft.model.event import GENESIS, ChainedEvent, Event
+from syft.model.event import GENESIS, ChainedEvent, ChainHead, Event
 from syft.model.uid import UID
 from syft.store import queries
 from syft.store.base import Condition, R
-from syft.store.chain import ChainHead, chain, sign_head
+from syft.store.chain import chain, sign_head
 from syft.store.direct import Driver
 from syft.store.engines import Durability, sqlite_engine, sqlite_file_engine, storage_error
 from syft.store.files import DirectoryLock, disk_errors, make_private, remove_temporary, temporary_directory

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from syft.errors import StorageError
-from syft.model.event import GENESIS, ChainedEvent, Event, event_hash
+from syft.model.event import GENESIS, ChainedEvent, ChainHead, Event, event_hash
 from syft.model.identity import Identity
 from syft.model.uid import UID
-from syft.store.chain import ChainHead, chain, check_chain, sign_head
+from syft.store.chain import chain, check_chain, sign_head
 
 NODE, OTHER = Identity.from_seed(bytes(32)), Identity.from_seed(bytes([1]) * 32)
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

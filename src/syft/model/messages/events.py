@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syft.model.event import ChainedEvent
+from syft.model.event import ChainedEvent, ChainHead, Checkpoint
 from syft.model.message import Message
 
 
@@ -14,7 +14,18 @@ class ListEvents(Message, frozen=True, tag="events.list"):
 
 
 class EventsReply(Message, frozen=True, tag="events.list.reply"):
-    """A page of events, and how many there are in all."""
+    """A page of events, how many there are in all, and the signed end of all of them: of one moment."""
 
     events: tuple[ChainedEvent, ...]
     total: int
+    head: ChainHead | None = None
+
+
+class GetCheckpoint(Message, frozen=True, tag="events.checkpoint"):
+    """Where does the log end, for me to keep? Answered by `CheckpointReply`."""
+
+
+class CheckpointReply(Message, frozen=True, tag="events.checkpoint.reply"):
+    """A signed statement about the log, which can be shown to anybody."""
+
+    checkpoint: Checkpoint

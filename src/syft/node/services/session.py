@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from syft.config import DEFAULT_PASSWORD
-from syft.errors import AuthenticationError, InvalidInput
+from syft.errors import AuthenticationError, InvalidInput, TooManyAttempts
 from syft.model.event import Event
 from syft.model.message import Done, Message
 from syft.model.messages.session import Credentials, GetNodeInfo, LoggedIn, LogIn, LogOut, NodeInfoReply
@@ -60,20 +60,26 @@ def log_in(ctx: Context, message: LogIn) -> Message:
     site = ctx.site
     email = message.email.lower()
     check_email(email)
-    site.origin_throttle.attempt(ctx.caller.origin)
-    site.account_throttle.attempt(email)
-    password = unseal_password(ctx, message.sealed)
+    # Looked up first in any case: that there is such an account must not make the answer take longer.
     with site.store.reading() as reader:
         user = reader.find(User, email=email)
+    account = user.uid if user else None
+    try:
+        site.origin_throttle.attempt(ctx.caller.origin)
+        site.account_throttle.attempt(email)
+    except TooManyAttempts:
+        site.refusals.login_throttled(ctx.caller, account)
+        raise
+    password = unseal_password(ctx, message.sealed)
     right = is_password(user.password_hash if user else nobody(), password)
     if user is None or not right:
-        with site.store.writing(ctx.event("session.login_failed", user.uid if user else None)):
-            pass
+        site.refusals.login_failed(ctx.caller, account, "password")
         raise AuthenticationError("Invalid credentials. Check e-mail and password.")
     site.origin_throttle.succeeded(ctx.caller.origin)
     site.account_throttle.succeeded(email)
     default = user.is_root and password == DEFAULT_PASSWORD
     if default and ctx.caller.origin not in LOCAL_ORIGINS:
+        site.refusals.login_failed(ctx.caller, account, "default_password")
         raise AuthenticationError(
             "The default password is accepted on the node's own machine only. "
             "Log in there and change it: `client.account.set_password(...)`."
@@ -86,15 +92,19 @@ def log_in(ctx: Context, message: LogIn) -> Message:
         created_at=ctx.now,
         expires_at=ctx.now + lasts,
     )
-    with site.store.writing(ctx.event("session.opened", user.uid)) as tx:
-        _make_room(tx, user)
-        earlier = tx.find(SessionKey, verify_key=session.verify_key)
-        if earlier is not None and earlier.user_uid != user.uid:
-            raise AuthenticationError("This key speaks for another account; log in with a fresh client.")
-        if earlier is not None:
-            tx.replace(msgspec.structs.replace(session, uid=earlier.uid))
-        else:
-            tx.add(session)
+    try:
+        with site.store.writing(ctx.event("session.opened", user.uid)) as tx:
+            _make_room(tx, user)
+            earlier = tx.find(SessionKey, verify_key=session.verify_key)
+            if earlier is not None and earlier.user_uid != user.uid:
+                raise AuthenticationError("This key speaks for another account; log in with a fresh client.")
+            if earlier is not None:
+                tx.replace(msgspec.structs.replace(session, uid=earlier.uid))
+            else:
+                tx.add(session)
+    except AuthenticationError:
+        site.refusals.login_failed(ctx.caller, account, "key_in_use")
+        raise
     site.sessions.changed()
     return LoggedIn(user.view, lasts.total_seconds(), default)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from syft.model.message import Message
@@ -12,6 +14,11 @@ from syft.node.dispatch import handles
 
 # The setting under which all of them are kept, as JSON.
 SETTINGS = "node_settings"
+
+
+def switched(given: Mapping[str, object]) -> dict[str, str]:
+    """What the log says of new settings: switches and numbers, by name. Texts people write themselves, so not those."""
+    return {name: str(value).lower() for name, value in given.items() if isinstance(value, bool | int)}
 
 
 @handles(GetSettings, needs=Capability.VIEW_SETTINGS)
@@ -26,7 +33,9 @@ def update_settings(ctx: Context, message: UpdateSettings) -> Message:
     given = {name: getattr(message, name) for name in message.__struct_fields__}
     given = {name: value for name, value in given.items() if value is not None}
     settings = msgspec.structs.replace(ctx.site.node_settings(), **given)
-    with ctx.site.store.writing(ctx.event("settings.changed", fields=",".join(given))) as tx:
+    with ctx.site.store.writing(
+        ctx.event("settings.changed", None, fields=",".join(given), **switched(given))
+    ) as tx:
         tx.put_setting(SETTINGS, msgspec.json.encode(settings).decode())
     ctx.site.settings_changed(settings)
     return SettingsReply(settings)

@@ -48,6 +48,7 @@ def _grant(ctx: Context, tx: Transaction, record: ObjectRecord, people: list[UID
     if withdraw:
         for grant in there:
             tx.remove(Grant, grant.uid)
+            tx.also(ctx.event("grant.withdrawn", grant.user_uid, object=record.uid.hex))
         return
     granted = {grant.user_uid for grant in there if is_for(grant, record)}
     for person in people:
@@ -62,3 +63,5 @@ def _grant(ctx: Context, tx: Transaction, record: ObjectRecord, people: list[UID
                     digest=record.private.digest,
                 )
             )
+            # Who may read what: the message's own event names the object only.
+            tx.also(ctx.event("grant.made", person, object=record.uid.hex))

@@ -135,7 +135,8 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     fields = ("email", "name", "role", "institution", "website", "mock_execution")
     changed = [name for name in fields if getattr(message, name) is not None]
     detail = ",".join(changed + (["password"] if password_hash else []))
-    with site.store.writing(ctx.event("user.updated", message.uid, fields=detail)) as tx:
+    role = {"role": message.role.name} if message.role is not None else {}
+    with site.store.writing(ctx.event("user.updated", message.uid, fields=detail, **role)) as tx:
         target = _target(tx, ctx, message.uid, own=own)
         _check_role_change(ctx, tx, target, message.role, own=own)
         if not own and not ctx.caller.is_admin and (message.sealed is not None or message.email is not None):
