@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pytest
 
+from support.nested import Nested, close_all
 from syft.errors import InvalidState
 from syft.sandbox import bundle, canary, container, warden
 from syft.sandbox.acts.every import ACTS
@@ -34,6 +35,13 @@ from syft.wire import codec
 MIB = 1 << 20
 
 pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(autouse=True)
+def closed_hosts() -> Iterator[None]:
+    """What launched runs have left is forgotten."""
+    yield
+    close_all()
 
 
 def made(**options: Any) -> EmbeddedRunner:
@@ -221,22 +229,13 @@ def test_a_frame_from_a_file_is_read_and_stays_as_it_is(runner: EmbeddedRunner, 
 
 
 def test_functions_launch_others_and_tell_of_progress(runner: EmbeddedRunner) -> None:
-    class Node:
-        told: list[tuple[int, int | None]] = []
-
-        def launch_job(self, name: str, inputs: Any) -> bytes:
-            return codec.encode(codec.decode(inputs["x"]) + 1).to_bytes()
-
-        def progress(self, current: int, total: int | None) -> None:
-            self.told.append((current, total))
-
     source = """
         def f(datasite):
             datasite.init_progress(1)
             datasite.increment_progress()
             return datasite.launch_job(part, x=41).result
     """
-    node = Node()
+    node = Nested(runner, {"part": "def part(x): return x + 1"})
     _, value = run(runner, source, host=node, links=frozenset({"part"}), datasite_parameter="datasite")
     assert value == 42
     assert node.told[-1] == (1, 1)

@@ -18,6 +18,7 @@ from syft.client.present import (
     SyftSuccess,
     Text,
     Value,
+    kind,
     rows_of,
     say,
     size,
@@ -188,7 +189,9 @@ class AssetView(Shown):
                 self._keep(face, got)
                 if not isinstance(got, Fetched):
                     fetching = "mock" if face is Face.MOCK else "data"
-                    return Text(f"{got.type_name} of {size(got.size)}; `.{fetching}` fetches it")
+                    return Text(
+                        f"{kind(got.type_name, got.shape)} of {size(got.size)}; `.{fetching}` fetches it"
+                    )
             return Value(self._values[face])
         except (NotFound, AuthorizationException):
             return Text(NO_PERMISSION if face is Face.PRIVATE else "(not there any more)")
@@ -201,7 +204,7 @@ class AssetView(Shown):
             "Action ID": self.action_id.hex,
             "Asset Name": self.name,
             "Dataset Name": self._dataset.name,
-            "Type": self.type_name,
+            "Type": kind(self.type_name, self.shape),
             "Shape": self.shape if self.shape is not None else "",
         }
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from syft.client.access import AccessRequest, ask_for
 from syft.client.objects import fetch
 from syft.client.operators import Operators, operate
-from syft.client.present import Block, Card, Shown, SyftSuccess, Text, Value, cell, size
+from syft.client.present import Block, Card, Shown, SyftSuccess, Text, Value, cell, kind, size
 from syft.client.session import Session
 from syft.errors import InvalidInput, InvalidState, NotFound, SyftException
 from syft.model.message import Done
@@ -376,7 +376,7 @@ class Pointer(Operators, Shown):
             "ID": view.uid.hex,
             "Tags": ", ".join(view.tags),
             "Description": view.description or view.name,
-            "object_type": view.type_name,
+            "object_type": kind(view.type_name, view.shape),
         }
 
     def _card(self) -> Card:
@@ -386,11 +386,13 @@ class Pointer(Operators, Shown):
         if self.is_here:
             block = self._shown()
         elif self._ref is not None:
-            block = Text(f"{self._ref.type_name}, {size(self._ref.size)}; `.get()` fetches it")
+            block = Text(
+                f"{kind(self._ref.type_name, self._ref.shape)}, {size(self._ref.size)}; `.get()` fetches it"
+            )
         elif self._view is not None:
             facts = [(name, value) for name, value in self.row().items() if value]
             may = "`.get()` fetches it" if self._view.readable else "`.request(reason=...)` asks its owner"
-            block = Text(f"{cell(self._view.type_name)}; {may}")
+            block = Text(f"{cell(kind(self._view.type_name, self._view.shape))}; {may}")
         else:
             block = Text(f"{self.id}; `.get()` fetches it, where you may have it")
         return Card(title, facts, [("", block)])

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -20,13 +20,25 @@ from syft.code import CapturedFunction
 from syft.errors import CodeFailed, InvalidInput, LimitExceeded, SyftException, UnsupportedType
 from syft.model.limits import FIGURES, JobLimits
 from syft.model.uid import UID
-from syft.policy.limits import MAX_DEPTH, filled, nested_limits
-from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
+from syft.policy.limits import filled, nested_limits
+from syft.sandbox.contract import (
+    Execution,
+    FileInput,
+    Host,
+    InlineInput,
+    Input,
+    Outcome,
+    Runner,
+    Status,
+    Stream,
+)
 from syft.sandbox.levels import PROCESS
 from syft.sandbox.limits import Limits, limits_of
 from syft.sandbox.profiles import profile_for
 from syft.sandbox.runner import EmbeddedRunner
+from syft.sandbox.tree import Tree
 from syft.wire import codec
+from syft.wire.types_partitioned import Part
 
 _INLINE_LIMIT_BYTES: Final = 1024 * 1024
 _LEVEL_WAIT_S: Final = 10.0
@@ -113,7 +125,11 @@ def try_function(function: Tryable, inputs: Mapping[str, Any]) -> Any:
     with tempfile.TemporaryDirectory(prefix="syft-try-") as folder, tempfile.TemporaryFile() as result:
         given = {name: _as_input(name, value, Path(folder)) for name, value in inputs.items()}
         limits = filled(function.limits, DEFAULTS)
-        outcome = _run(runner, captured, given, result, limits, _Nested(runner, captured, 1, limits))
+        tree = Tree(_Running(runner, captured, limits), given)
+        try:
+            outcome = _run(runner, UID().hex, captured, given, (), result, limits, tree.host)
+        finally:
+            tree.close()
         _print_output(outcome)
         _check(captured, outcome)
         return decode_file(result)
@@ -139,17 +155,20 @@ def _as_input(name: str, value: Any, folder: Path) -> FileInput | InlineInput:
 
 def _run(
     runner: Runner,
+    uid: str,
     captured: CapturedFunction,
-    inputs: Mapping[str, FileInput | InlineInput],
+    inputs: Mapping[str, Input],
+    references: tuple[Input, ...],
     result: BinaryIO,
     limits: JobLimits,
-    host: _Nested,
+    host: Host,
 ) -> Outcome:
     execution = Execution(
-        uid=UID().hex,
+        uid=uid,
         source=captured.source,
         entry=captured.name,
         inputs=inputs,
+        references=references,
         links=frozenset(captured.nested),
         datasite_parameter="datasite" if captured.uses_datasite else None,
         limits=limits_of(limits),
@@ -160,44 +179,93 @@ def _run(
     return outcome
 
 
-class _Nested:
-    """Answers `datasite.launch_job` in a try: runs the launched function in the same way.
+class _Running:
+    """A function that is being tried, as what launches others. See `sandbox.tree.Launching`.
 
     Args:
-        runner: to run it on.
-        captured: the function that launches.
-        depth: of what it launches: 1 for the function that is tried, 2 for what that launches, ...
-        limits: of the run that launches, every figure.
+        runner: to run those on.
+        captured: the function.
+        limits: of its run, every figure.
     """
 
-    def __init__(self, runner: Runner, captured: CapturedFunction, depth: int, limits: JobLimits) -> None:
+    def __init__(self, runner: Runner, captured: CapturedFunction, limits: JobLimits) -> None:
         self._runner = runner
         self._captured = captured
-        self._depth = depth
         self._limits = limits
         self._ends_at = time.monotonic() + (limits.wall_s or 0.0)
 
-    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes:
-        """Run another function; its result, encoded."""
+    def admit(self, name: str, given: Collection[str]) -> _Launched:
+        """A launch by this function.
+
+        Raises:
+            InvalidInput: there is no such Syft function here, or it has no such parameter.
+        """
         launched = self._captured.nested.get(name)
         captured: CapturedFunction | None = getattr(launched, "captured", None)
         if captured is None:
             raise InvalidInput(f"'{name}' is not a Syft function here. Decorate it with @sy.syft_function().")
-        if self._depth > MAX_DEPTH:
-            raise LimitExceeded(f"Launched functions launch others at most {MAX_DEPTH} deep.")
+        known = [parameter.name for parameter in captured.parameters]
+        for one in given:
+            if one not in known:
+                raise InvalidInput(
+                    f"'{name}' has no parameter '{one}'. It takes ({', '.join(sorted(known))})."
+                )
         asked: JobLimits = getattr(launched, "limits", JobLimits())
-        limits = nested_limits(asked, self._limits, self._ends_at - time.monotonic())
-        given = {key: InlineInput(data) for key, data in inputs.items()}
-        with tempfile.TemporaryFile() as result:
-            host = _Nested(self._runner, captured, self._depth + 1, limits)
-            outcome = _run(self._runner, captured, given, result, limits, host)
-            _print_output(outcome)
-            _check(captured, outcome)
-            result.seek(0)
-            return result.read()
+        return _Launched(self._runner, captured, asked, self._limits, self._ends_at)
 
-    def progress(self, current: int, total: int | None) -> None:
+    def tell(self, current: int, total: int | None) -> None:
         """Nobody watches a try."""
+
+    def hear(self, stream: Stream, text: str) -> None:
+        """It is printed when the run has ended, in one piece."""
+
+
+class _Launched:
+    """A launched function in a try: run in the same way, in its turn. See `sandbox.tree.Launchable`.
+
+    Args:
+        runner: to run it on.
+        captured: the function.
+        asked: what it asks for.
+        parent: what the run that launches it may use, every figure.
+        ends_at: when that one's wall-clock limit is reached, on the monotonic clock.
+    """
+
+    def __init__(
+        self, runner: Runner, captured: CapturedFunction, asked: JobLimits, parent: JobLimits, ends_at: float
+    ) -> None:
+        self._runner = runner
+        self._captured = captured
+        self._asked = asked
+        self._parent = parent
+        self._ends_at = ends_at
+        self._uid = UID().hex
+        self._running: _Running | None = None
+
+    def run(
+        self, inputs: Mapping[str, Input], references: tuple[Input, ...], host: Host, result: BinaryIO
+    ) -> None:
+        """Run it."""
+        limits = nested_limits(self._asked, self._parent, self._ends_at - time.monotonic())
+        self._running = _Running(self._runner, self._captured, limits)
+        outcome = _run(self._runner, self._uid, self._captured, inputs, references, result, limits, host)
+        _print_output(outcome)
+        _check(self._captured, outcome)
+
+    def stop(self, reason: str) -> bool:
+        """End it."""
+        return self._runner.kill(self._uid, reason)
+
+    def admit(self, name: str, given: Collection[str]) -> _Launched:
+        """A launch by this function, one deeper."""
+        assert self._running is not None
+        return self._running.admit(name, given)
+
+    def tell(self, current: int, total: int | None) -> None:
+        """Nobody watches a try."""
+
+    def hear(self, stream: Stream, text: str) -> None:
+        """It is printed when the run has ended, in one piece."""
 
 
 def _print_output(outcome: Outcome) -> None:
@@ -247,9 +315,10 @@ class LocalDatasite:
         plain = getattr(function, "local_function", None)
         if plain is None:
             raise InvalidInput("launch_job takes a Syft function: decorate it with @sy.syft_function().")
+        given = {name: _in_place(value) for name, value in inputs.items()}
         if function.captured.uses_datasite:
-            inputs["datasite"] = self
-        return LocalJob(plain(**inputs))
+            given["datasite"] = self
+        return LocalJob(plain(**given))
 
     def init_progress(self, n_iters: int) -> None:
         """Nobody watches."""
@@ -259,6 +328,20 @@ class LocalDatasite:
 
     def increment_progress(self, n: int = 1) -> None:
         """Nobody watches."""
+
+
+def _in_place(value: Any) -> Any:
+    """A value with jobs and parts in it, however deep, replaced by what they stand for."""
+    kind = type(value)
+    if kind is LocalJob:
+        return value.result
+    if kind is Part:
+        return value.value
+    if kind in (list, tuple, set, frozenset):
+        return kind(map(_in_place, value))
+    if kind is dict:
+        return {_in_place(key): _in_place(one) for key, one in value.items()}
+    return value
 
 
 class LocalJob:

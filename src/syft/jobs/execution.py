@@ -109,6 +109,7 @@ def with_usage(job: Job, outcome: Outcome) -> Job:
     return msgspec.structs.replace(
         job,
         isolation=outcome.level,
+        worker=outcome.worker or job.worker,
         resources=JobResources(wall_s=usage.wall_s, cpu_s=usage.cpu_s, max_rss_bytes=usage.max_rss_bytes),
     )
 

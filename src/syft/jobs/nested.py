@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from syft.errors import InvalidState
 from syft.model.code import Code
+from syft.model.pool import DEFAULT_POOL
 from syft.model.request import NestedCode
 from syft.store.base import Reader
 
@@ -64,3 +67,22 @@ def check_all_found(code: Code, missing: tuple[str, ...]) -> None:
             f"Nested requests of '{code.name}' are not resolved: {names} must be submitted first, with "
             f"`client.code.submit(...)`; at most {MAX_NESTED} of them, with {MAX_NESTED_SOURCE >> 20} MiB of source."
         )
+
+
+def pool_of(launched: Code, job_pool: str) -> str:
+    """Where a launched function runs: in the pool that it names; where the job does, if it names none.
+
+    So a job that moves to other machines takes along what it launches, which is most of its work.
+
+    Args:
+        launched: the function.
+        job_pool: the pool of the job that everything counts towards.
+    """
+    named = launched.submission.pool
+    return job_pool if named == DEFAULT_POOL else named
+
+
+def pools_of(reader: Reader, code: Code, nested: Iterable[NestedCode]) -> set[str]:
+    """The worker pools that a run and all that it launches run in."""
+    own = code.submission.pool
+    return {own, *(pool_of(reader.get(Code, one.code_uid), own) for one in nested)}

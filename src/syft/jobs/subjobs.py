@@ -1,67 +1,35 @@
 """This module answers what a running job asks of the node: launch another function, note how far I am.
 
-A launched function runs under its parent's approval, which names it by digest; what it returns goes to its
-parent and nowhere else. It runs in the thread that asked, so that jobs never wait for a free worker.
+A launched function runs under its parent's approval, which names it by digest; what it returns goes to who launched
+it, or on to another launch, and nowhere else. When it runs is `sandbox.tree`'s affair.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
-
-import msgspec
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import BinaryIO
 
 from syft.code.capture import digest as digest_of
-from syft.errors import CodeFailed, InvalidInput, InvalidState, LimitExceeded, NotApproved
+from syft.errors import CodeFailed, InvalidInput, NotApproved
 from syft.jobs.execution import execution_of, job_log, with_usage
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, check_may_run, describe
+from syft.jobs.live import Live
 from syft.jobs.machine import move
+from syft.jobs.nested import pool_of
 from syft.jobs.queue import now
+from syft.jobs.subrecords import Subrecords
 from syft.model.code import Code
 from syft.model.event import Event
 from syft.model.job import Job, JobState
 from syft.model.limits import JobLimits
 from syft.model.request import NestedCode, Request, RequestState
 from syft.model.uid import UID
-from syft.policy.limits import MAX_DEPTH, nested_limits
-from syft.sandbox.contract import FileInput, InlineInput, Outcome, Runner, Status
+from syft.policy.limits import nested_limits
+from syft.sandbox.contract import Host, Input, Outcome, Reference, Runner, Status, Stream
+from syft.sandbox.tree import WITH_PARENT, Lost, Tree
 from syft.store.base import Store
-
-# One approval, one budget: a job that launches more than this is a loop, not a map.
-MAX_SUBJOBS = 10_000
-# Of one job's whole tree: each is a process.
-MAX_AT_ONCE = 64
-# Inputs above this go to a file that the launched job maps, instead of through its channel.
-_TO_FILE_BYTES = 1 << 20
-# Results above this are spooled to disk on their way back to the parent.
-_SPOOL_BYTES = 8 << 20
-_WITH_PARENT = "the job that launched it has ended"
-_AGAIN_S = 0.005
-
-
-@dataclass(frozen=True)
-class _Bounds:
-    """What a run leaves to those that it launches.
-
-    Args:
-        limits: its own, every figure; each that it launches has as much at most.
-        ends_at: when its wall-clock limit is reached, on the monotonic clock.
-    """
-
-    limits: JobLimits
-    ends_at: float
-
-    @classmethod
-    def of(cls, limits: JobLimits) -> _Bounds:
-        """Of a run that begins now."""
-        return cls(limits, time.monotonic() + (limits.wall_s or 0.0))
 
 
 class SubjobHost:
@@ -69,167 +37,146 @@ class SubjobHost:
 
     Args:
         store: where code and approvals are, and subjobs are kept.
-        runner: the sandbox.
+        runner_of: the sandbox of a worker pool, by the pool's name.
         limits: of the job, every figure.
         job: which.
+        inputs: what it runs on.
         nested: the functions that it may launch.
-        on_progress: told how far it says it is.
+        live: takes what it and those that it launches say while they run.
+        at_once: how many of those run at once; 0 for as many as this machine has processors.
+        on_begun: told which worker elsewhere has taken the job, where one does.
     """
 
     def __init__(
         self,
         *,
         store: Store,
-        runner: Runner,
+        runner_of: Callable[[str], Runner],
         limits: JobLimits,
         job: Job,
+        inputs: Mapping[str, Input],
         nested: tuple[NestedCode, ...],
-        on_progress: Callable[[int, int | None], None],
+        live: Live,
+        at_once: int = 0,
+        on_begun: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._store = store
-        self._runner = runner
-        self._bounds = _Bounds.of(limits)
-        self._job = job
+        self.store = store
+        self.runner_of = runner_of
+        self.job = job
+        self.live = live
+        self._on_begun = on_begun
         self._nested = {one.name: one for one in nested}
-        self._on_progress = on_progress
-        self._lock = threading.Lock()
-        self._running: set[UID] = set()
-        self._launched = 0
-        self._cancelled = False
+        self._records = Subrecords(store, job.request_uid)
+        self._top = _Top(self, limits)
+        self._tree = Tree(self._top, inputs, at_once=at_once)
+
+    def cancel(self) -> None:
+        """Stop everything this job launched, and launch nothing more; returns when all of it has ended."""
+        self._tree.close()
+        self._records.finish()
+
+    def launch_job(
+        self, call: int, name: str, inputs: Mapping[str, bytes], references: Sequence[Reference] = ()
+    ) -> None:
+        """Have a function run, in its turn, that the job's approval names.
+
+        Raises:
+            NotApproved: the approval does not name it.
+            InvalidInput: it has no such parameter, or a reference is to what is not the job's.
+            InvalidState: the job is being cancelled.
+            LimitExceeded: it has launched too many, or with too much data.
+        """
+        self._tree.host.launch_job(call, name, inputs, references)
+
+    def collect(self, call: int) -> bytes | BinaryIO:
+        """Wait for a launched function to end; its encoded result.
+
+        Raises:
+            CodeFailed: it failed; the parent is told what it would be told of its own failure.
+            SyftException: it did not run.
+        """
+        return self._tree.host.collect(call)
+
+    def begun(self, worker: str) -> None:
+        """A worker elsewhere has taken the job."""
+        self._top.begin()
+        self._on_begun(worker)
 
     def progress(self, current: int, total: int | None) -> None:
         """Note how far the job is."""
-        self._on_progress(current, total)
+        self._tree.host.progress(current, total)
 
-    def cancel(self) -> None:
-        """Stop everything this job launched; launch nothing more."""
-        with self._lock:
-            self._cancelled = True
-            running = set(self._running)
-        while running:
-            # One that is just being begun is not known to the runner yet, and would go on without its parent.
-            running = {uid for uid in running if not self._runner.kill(uid.hex, _WITH_PARENT)}
-            with self._lock:
-                running &= self._running
-            if running:
-                time.sleep(_AGAIN_S)
+    def printed(self, stream: Stream, text: str) -> None:
+        """Note what the job prints."""
+        self._tree.host.printed(stream, text)
 
-    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
-        """Run a function that the job's approval names, and return its encoded result. See `launch`."""
-        return self.launch(name, inputs, depth=1, bounds=self._bounds)
-
-    def launch(self, name: str, inputs: Mapping[str, bytes], *, depth: int, bounds: _Bounds) -> BinaryIO:
-        """Run a function that the job's approval names, and return its encoded result.
+    def admit(
+        self, name: str, given: Collection[str], limits: JobLimits, ends_at: float, depth: int
+    ) -> _Launched:
+        """A launch, by the job or by one that it launched.
 
         Args:
             name: of the function.
-            inputs: encoded values by parameter name; hostile bytes.
-            depth: 1 for what the job itself launches, 2 for what that launches, ...
-            bounds: of the run that launches it.
+            given: parameters it is called with.
+            limits: of the run that launches it: it has as much at most.
+            ends_at: when that one's wall-clock limit is reached, on the monotonic clock.
+            depth: 1 for what the job launches, 2 for what that launches, ...
         Raises:
             NotApproved: the approval does not name it.
             InvalidInput: it has no such parameter.
-            InvalidState: the job is being cancelled.
-            LimitExceeded: it has launched too many, too deep, or has no time left.
-            CodeFailed: it failed; the parent is told what it would be told of its own failure.
         """
-        if depth > MAX_DEPTH:
-            raise LimitExceeded(f"Launched functions launch others at most {MAX_DEPTH} deep.")
-        code = self._approved(name)
-        submission = code.submission
-        known = {parameter.name for parameter in submission.parameters}
-        for given in inputs:
-            if given not in known:
+        code = self.approved(name)
+        known = {parameter.name for parameter in code.submission.parameters}
+        for one in given:
+            if one not in known:
                 raise InvalidInput(
-                    f"'{name}' has no parameter '{given}'. It takes ({', '.join(sorted(known))})."
+                    f"'{name}' has no parameter '{one[:100]}'. It takes ({', '.join(sorted(known))})."
                 )
-        limits = nested_limits(submission.asked, bounds.limits, bounds.ends_at - time.monotonic())
-        job = self._admit(code, limits)
-        result = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - the parent's channel closes it
-        outcome = Outcome(status=Status.LOST, reason="the node could not run it")
-        try:
-            self._begin(job)
-            try:
-                with ExitStack() as files:
-                    taken = {given: _input(files, data) for given, data in inputs.items()}
-                    execution = execution_of(job.uid, submission, taken, limits)
-                    host = _Launched(self, depth, _Bounds.of(limits))
-                    outcome = self._runner.run(execution, result=cast(BinaryIO, result), host=host)
-            finally:
-                self._end(job, outcome)
-            if outcome.status is not Status.FINISHED:
-                raise _failure(name, outcome)
-        except BaseException:
-            result.close()
-            raise
-        finally:
-            with self._lock:
-                self._running.discard(job.uid)
-        result.seek(0)
-        return cast(BinaryIO, result)
+        return _Launched(self, name, limits, ends_at, depth)
 
-    def _approved(self, name: str) -> Code:
+    def approved(self, name: str) -> Code:
+        """A function that the job's approval names, as it is stored now.
+
+        Raises:
+            NotApproved: it is not named, was changed, or the approval was withdrawn.
+            InvalidState: what was approved has failed too often.
+        """
         pinned = self._nested.get(name)
         if pinned is None:
             raise NotApproved(
-                f"'{name}' is not among the functions that '{self._job.code_name}' was approved to launch."
+                f"'{name}' is not among the functions that '{self.job.code_name}' was approved to launch."
             )
         # Asked where it runs, at the moment it runs: digest made anew, approval still there, not failed too often.
-        with self._store.reading() as reader:
+        with self.store.reading() as reader:
             code = reader.get(Code, pinned.code_uid)
-            request = reader.get(Request, self._job.request_uid) if self._job.request_uid else None
+            request = reader.get(Request, self.job.request_uid) if self.job.request_uid else None
         if digest_of(code.submission) != pinned.digest:
             raise NotApproved(f"'{name}' is not what was approved.")
         if request is not None:
             if request.state is not RequestState.APPROVED:
-                raise NotApproved(f"The approval of '{self._job.code_name}' was withdrawn while it ran.")
-            check_may_run(request, self._job.code_name)
+                raise NotApproved(f"The approval of '{self.job.code_name}' was withdrawn while it ran.")
+            check_may_run(request, self.job.code_name)
         return code
 
-    def _admit(self, code: Code, limits: JobLimits) -> Job:
-        with self._lock:
-            if self._cancelled:
-                raise InvalidState("The job that launched this is being cancelled.")
-            if self._launched >= MAX_SUBJOBS:
-                raise LimitExceeded(f"A job may launch at most {MAX_SUBJOBS} others.")
-            if len(self._running) >= MAX_AT_ONCE:
-                raise LimitExceeded(
-                    f"A job may have at most {MAX_AT_ONCE} launched runs at once; wait for some."
-                )
-            self._launched += 1
-            uid = UID()
-            self._running.add(uid)
-        return Job(
-            uid=uid,
-            code_uid=code.uid,
-            code_name=code.name,
-            requester_uid=self._job.requester_uid,
-            parent_uid=self._job.uid,
-            mode=self._job.mode,
-            state=JobState.RUNNING,
-            attempt=1,
-            created_at=now(),
-            started_at=now(),
-            limits=limits,
-        )
-
-    def _begin(self, job: Job) -> None:
+    def begin(self, job: Job) -> None:
+        """Keep the record of a launched run whose turn it is."""
         event = Event(
             verb="job.launched",
             actor_uid=job.requester_uid,
             subject_uid=job.uid,
-            detail={"parent": self._job.uid.hex},
+            detail={"parent": self.job.uid.hex},
             created_at=now(),
         )
-        with self._store.writing(event) as tx:
-            tx.add(job)
+        self._records.begin(job, event)
+        self.live.begin(job)
 
-    def _end(self, job: Job, outcome: Outcome) -> None:
+    def end(self, job: Job, outcome: Outcome) -> None:
+        """Note how it ended."""
         match outcome.status:
             case Status.FINISHED:
                 state, code, note = JobState.FINISHED, "", ""
-            case Status.KILLED if outcome.reason == _WITH_PARENT:
-                state, code, note = JobState.CANCELLED, "", f"It was stopped: {_WITH_PARENT}."
+            case Status.KILLED if outcome.reason == WITH_PARENT:
+                state, code, note = JobState.CANCELLED, "", f"It was stopped: {WITH_PARENT}."
             case _:
                 state = JobState.FAILED
                 code, note = describe(job.code_name, job.mode, outcome)
@@ -237,39 +184,125 @@ class SubjobHost:
         event = Event(
             verb=f"job.{state.value}", actor_uid=job.requester_uid, subject_uid=job.uid, created_at=now()
         )
-        with self._store.writing(event) as tx:
-            if code in TELLING and not count_failure(tx, self._job.request_uid):
-                ended = msgspec.structs.replace(ended, note=UNTOLD)
-            tx.replace(ended)
-            tx.add(job_log(job.uid, outcome))
+        self._records.end(
+            ended,
+            event,
+            job_log(job.uid, outcome),
+            counts=code in TELLING,
+            # Whoever follows its log reads the rest of it where it is kept: not before it is.
+            then=lambda: self.live.end(job.uid),
+        )
+
+
+class _Top:
+    """The job itself, as what launches others."""
+
+    def __init__(self, host: SubjobHost, limits: JobLimits) -> None:
+        self._host = host
+        self._limits = limits
+        self.begin()
+
+    def begin(self) -> None:
+        """Its time begins; anew, where it has waited for a worker."""
+        self._ends_at = time.monotonic() + (self._limits.wall_s or 0.0)
+
+    def admit(self, name: str, given: Collection[str]) -> _Launched:
+        """A launch by the job."""
+        return self._host.admit(name, given, self._limits, self._ends_at, 1)
+
+    def tell(self, current: int, total: int | None) -> None:
+        """Its progress is what is shown."""
+        self._host.live.note_progress(self._host.job, current, total)
+
+    def hear(self, stream: Stream, text: str) -> None:
+        """What the job prints."""
+        self._host.live.printed(self._host.job.uid, stream, text)
 
 
 class _Launched:
-    """The node as a launched run sees it: what it launches counts towards the same job."""
+    """A launched function: waiting, or on its way through the sandbox.
 
-    def __init__(self, tree: SubjobHost, depth: int, bounds: _Bounds) -> None:
-        self._tree = tree
+    Args:
+        host: of the job that it counts towards.
+        name: of the function. It is read anew when its turn comes; thousands may wait, and source is long.
+        parent: what may be used by the run that launched it.
+        ends_at: when that one's wall-clock limit is reached, on the monotonic clock.
+        depth: how deep in the tree.
+    """
+
+    def __init__(self, host: SubjobHost, name: str, parent: JobLimits, ends_at: float, depth: int) -> None:
+        self._host = host
+        self._name = name
+        self._parent = parent
         self._depth = depth
-        self._bounds = bounds
+        self._parent_ends_at = ends_at
+        self._limits = parent
+        self._ends_at = ends_at
+        self._uid = UID()
+        self._runner: Runner | None = None
 
-    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> BinaryIO:
-        """Run another function, one deeper."""
-        return self._tree.launch(name, inputs, depth=self._depth + 1, bounds=self._bounds)
+    def admit(self, name: str, given: Collection[str]) -> _Launched:
+        """A launch by this one; it counts towards the same job."""
+        return self._host.admit(name, given, self._limits, self._ends_at, self._depth + 1)
 
-    def progress(self, current: int, total: int | None) -> None:
+    def tell(self, current: int, total: int | None) -> None:
         """Its own progress is nobody's: the bar is the job's."""
 
+    def hear(self, stream: Stream, text: str) -> None:
+        """What it prints."""
+        self._host.live.printed(self._uid, stream, text)
 
-def _failure(name: str, outcome: Outcome) -> CodeFailed:
-    """What the launching code is told; it is within the same fence, but what it shows goes further."""
-    return CodeFailed(f"The launched function '{name}' failed: {outcome.reason}")
+    def stop(self, reason: str) -> bool:
+        """End it."""
+        return self._runner is not None and self._runner.kill(self._uid.hex, reason)
 
+    def run(
+        self, inputs: Mapping[str, Input], references: tuple[Input, ...], host: Host, result: BinaryIO
+    ) -> None:
+        """Run it.
 
-def _input(files: ExitStack, data: bytes) -> FileInput | InlineInput:
-    if len(data) <= _TO_FILE_BYTES:
-        return InlineInput(data)
-    # Without a name: private values must not outlive a server that is killed.
-    held = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-    held.write(data)
-    held.flush()
-    return FileInput(Path(f"/proc/{os.getpid()}/fd/{held.fileno()}"))
+        Raises:
+            NotApproved: the approval does not name it any more.
+            LimitExceeded: there is no time left.
+            CodeFailed: it failed.
+            Lost: its sandbox broke, or its worker is gone; called again, it is begun again, with a record of its own.
+        """
+        self._uid = UID()
+        # It may have waited long: asked again where it runs, at the moment it runs.
+        code = self._host.approved(self._name)
+        left_s = self._parent_ends_at - time.monotonic()
+        self._limits = limits = nested_limits(code.submission.asked, self._parent, left_s)
+        self._ends_at = time.monotonic() + (limits.wall_s or 0.0)
+        job = self._record(code, limits)
+        self._host.begin(job)
+        outcome = Outcome(status=Status.LOST, reason="the node could not run it")
+        try:
+            execution = execution_of(job.uid, code.submission, inputs, limits)
+            execution = replace(execution, references=references, depth=self._depth)
+            self._runner = self._host.runner_of(job.pool)
+            outcome = self._runner.run(execution, result=result, host=host)
+        finally:
+            self._host.end(job, outcome)
+        if outcome.status is not Status.FINISHED:
+            # Whoever is told is within the same fence, but what it shows goes further.
+            failed = CodeFailed(f"The launched function '{code.name}' failed: {outcome.reason}")
+            if outcome.status is Status.LOST:
+                raise Lost(failed)
+            raise failed
+
+    def _record(self, code: Code, limits: JobLimits) -> Job:
+        parent = self._host.job
+        return Job(
+            uid=self._uid,
+            code_uid=code.uid,
+            code_name=code.name,
+            requester_uid=parent.requester_uid,
+            parent_uid=parent.uid,
+            mode=parent.mode,
+            state=JobState.RUNNING,
+            attempt=1,
+            created_at=now(),
+            started_at=now(),
+            limits=limits,
+            pool=pool_of(code, parent.pool),
+        )

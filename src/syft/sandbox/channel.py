@@ -22,9 +22,10 @@ HEADER: Final = struct.Struct(">BI")
 MESSAGE: Final = 1
 BULK: Final = 2
 
-# Texts below are cut to TEXT_BYTES_MAX each; a message has room for two of them and change.
+# Texts below are cut to TEXT_BYTES_MAX each; a message has room for two of them, or for as many references as a
+# launch may have (`contract.REFERENCES_MAX`), of some bytes each.
 TEXT_BYTES_MAX: Final = 64 << 10
-MESSAGE_BYTES_MAX: Final = 256 << 10
+MESSAGE_BYTES_MAX: Final = 1 << 20
 BULK_BYTES_MAX: Final = 1 << 20
 # What one launch may hand to another function. The node holds it in memory.
 LAUNCH_BYTES_MAX: Final = 64 << 20
@@ -45,20 +46,28 @@ Hint = Literal[
 """What the run's side makes of an error: a closed set, so that it can be shown to anybody."""
 
 
+class Place(msgspec.Struct, array_like=True, frozen=True):
+    """Where an input lies: in which of the descriptors sent along, and which bytes of it (None: up to the end)."""
+
+    descriptor: int
+    offset: int
+    size: int | None
+
+
 class Start(msgspec.Struct, tag=True, frozen=True):
     """To the run: what to do. The only message that may be larger than `MESSAGE_BYTES_MAX`."""
 
     source: str
     entry: str
-    inline: dict[str, bytes]
-    files: list[str]
+    inputs: dict[str, bytes | Place]
+    references: list[bytes | Place]
     links: list[str]
     datasite_parameter: str | None
     result_bytes: int
 
 
 class Reply(msgspec.Struct, tag=True, frozen=True):
-    """To the run: the answer to a launch; `size` bytes of an encoded value follow, or it was refused."""
+    """To the run: the answer to a `Collect`; `size` bytes of an encoded value follow, or it did not end well."""
 
     call: int
     size: int
@@ -76,12 +85,37 @@ class Progress(msgspec.Struct, tag=True, frozen=True):
     total: Count | None
 
 
+class Named(msgspec.Struct, array_like=True, frozen=True):
+    """A value that a run has and does not send.
+
+    Args:
+        call: of an earlier launch, whose result it is; 0 for an input.
+        name: of the input.
+        part: which part of it; None for all of it.
+    """
+
+    call: Count
+    name: str = ""
+    part: Count | None = None
+
+
 class Launch(msgspec.Struct, tag=True, frozen=True):
-    """From the run: please run another function; the inputs follow in this order, sizes in bytes."""
+    """From the run: please run another function; the inputs follow in this order, sizes in bytes.
+
+    Nothing answers it. Calls are numbered from 1, with none left out: so that one is never meant for another.
+    """
 
     call: Count
     name: str
     sizes: dict[str, Count]
+    references: list[Named]
+
+
+class Collect(msgspec.Struct, tag=True, frozen=True):
+    """From the run: tell me when that launched run has ended, with its value if it is wanted."""
+
+    call: Count
+    wanted: bool
 
 
 class Result(msgspec.Struct, tag=True, frozen=True):
@@ -103,7 +137,7 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
 
 
 ToRun = Start | Reply
-ToNode = Started | Progress | Launch | Result | Failed
+ToNode = Started | Progress | Launch | Collect | Result | Failed
 
 _to_run = msgspec.msgpack.Decoder(ToRun)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 from syft.errors import InvalidInput
 from syft.model.limits import MIB
@@ -18,15 +18,31 @@ from syft.sandbox.profiles import BASE
 INLINE_BYTES_MAX = 64 * MIB
 # One SCM_RIGHTS message carries at most 253 descriptors (SCM_MAX_FD in the kernel); some are ours.
 FILE_INPUTS_MAX = 240
+# As many as one job may launch: each may be an element of what is handed to the last.
+REFERENCES_MAX = 10_000
 
 _UID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class FileInput:
-    """An encoded value in a file that nobody changes meanwhile; the code gets it mapped, read-only."""
+    """An encoded value in a file that nobody changes meanwhile; the code gets it mapped, read-only.
+
+    Args:
+        path: of the file.
+        offset: where in it the value begins, in bytes.
+        size: of the value, in bytes; None for all that is left of the file.
+    Raises:
+        InvalidInput: there are no such bytes in any file.
+    """
 
     path: Path
+    offset: int = 0
+    size: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.offset < 0 or (self.size is not None and self.size <= 0):
+            raise InvalidInput("an input from a file begins within it, and has a size above 0")
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,39 @@ class InlineInput:
     """An encoded value that is small enough to be sent along (64 MiB for all of a run's together)."""
 
     data: bytes
+
+
+Input = FileInput | InlineInput
+
+
+@dataclass(frozen=True)
+class OfLaunched:
+    """The result of an earlier launch by the same run.
+
+    Args:
+        call: the number that the run gave the launch.
+    """
+
+    call: int
+
+
+@dataclass(frozen=True)
+class OfInput:
+    """One of the run's own inputs.
+
+    Args:
+        name: of the parameter.
+        part: which part of a partitioned value, from 0; None for the whole value.
+    """
+
+    name: str
+    part: int | None = None
+
+
+Reference = OfLaunched | OfInput
+"""A value that the run names instead of sending it. It can name what is its own, and nothing else."""
+
+Stream = Literal["stdout", "stderr"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +94,14 @@ class Execution:
         source: Python source that defines `entry` and needs nothing else; its decorators are stripped.
         entry: name of the function to call.
         inputs: what it is called with, by parameter name.
+        references: values that placeholders inside the inputs stand for, by their number. They are put in place in
+            the run, before the stranger's code begins, and hold no placeholders themselves.
         links: names of other submitted functions that it may pass to `datasite.launch_job`.
         datasite_parameter: name of the parameter that receives the `datasite` object, if it has one.
         limits: what the run may use.
         profile: libraries it would like to find imported, see `sandbox.profiles`. A hint for speed: a runner may
             ignore it, and whatever is not imported yet is imported by the run itself.
+        depth: 0 for a job, 1 for what it launches, 2 for what that launches, ... A runner may keep room for each.
     Raises:
         InvalidInput: a name is not an identifier, the uid is malformed, the inputs are too many or too large.
     """
@@ -57,11 +109,13 @@ class Execution:
     uid: str
     source: str
     entry: str
-    inputs: Mapping[str, FileInput | InlineInput] = field(default_factory=dict)
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    references: tuple[Input, ...] = ()
     links: frozenset[str] = frozenset()
     datasite_parameter: str | None = None
     limits: Limits = field(default_factory=Limits)
     profile: str = BASE
+    depth: int = 0
 
     def __post_init__(self) -> None:
         # The uid becomes part of a path: nothing but hexadecimal digits may be in it.
@@ -75,9 +129,13 @@ class Execution:
                 raise InvalidInput(f"{name!r} is not a Python name")
         if self.datasite_parameter in self.inputs:
             raise InvalidInput(f"the parameter {self.datasite_parameter!r} is given twice")
-        if sum(isinstance(one, FileInput) for one in self.inputs.values()) > FILE_INPUTS_MAX:
-            raise InvalidInput(f"a run takes at most {FILE_INPUTS_MAX} inputs from files")
-        inline = sum(len(one.data) for one in self.inputs.values() if isinstance(one, InlineInput))
+        if len(self.references) > REFERENCES_MAX:
+            raise InvalidInput(f"a run takes at most {REFERENCES_MAX} values by reference")
+        given = [*self.inputs.values(), *self.references]
+        # Several values may lie in one file, which is opened once.
+        if len({one.path for one in given if isinstance(one, FileInput)}) > FILE_INPUTS_MAX:
+            raise InvalidInput(f"a run takes inputs from at most {FILE_INPUTS_MAX} files")
+        inline = sum(len(one.data) for one in given if isinstance(one, InlineInput))
         if inline > INLINE_BYTES_MAX:
             raise InvalidInput(f"inputs sent along may be {INLINE_BYTES_MAX // MIB} MiB together; use a file")
 
@@ -114,6 +172,7 @@ class Outcome:
         result_size: bytes written to the result, counted by the sandbox.
         usage: what it used, as the kernel counted.
         level: isolation level under which it ran.
+        worker: name of the worker that ran it; empty where that was this machine.
     """
 
     status: Status
@@ -129,24 +188,66 @@ class Outcome:
     result_size: int = 0
     usage: Usage = field(default_factory=Usage)
     level: str = ""
+    worker: str = ""
 
 
 class Host(Protocol):
     """What running code can ask of the node. An implementation must keep to this:
 
-    1. `launch_job` may be called from several threads at once, and blocks until the job has ended.
-    2. It raises `SyftException` to refuse; the public message is what the code sees, as an exception.
-    3. It checks its arguments: the name is one of the run's `links`, the inputs are hostile bytes.
-    4. If the run that asked ends first, the answer is dropped; ending the launched job is the host's affair.
-    5. `progress` is called from the thread that called `run`, some ten times a second at most; it is quick.
+    1. `launch_job` returns at once: the launched run waits for its turn, however many wait before it. It is called
+       in the order in which the run asked, and by one thread at a time.
+    2. `collect` blocks until that launched run has ended. It may be called from several threads at once, in any
+       order, and more than once for one launch.
+    3. Both raise `SyftException` to refuse; the public message is what the code sees, as an exception, when it asks
+       for the result. A runner keeps what `launch_job` raised until then; the host need not know of such a call.
+    4. It checks its arguments: the name is one of the run's `links`, calls are numbers of the run's own making that
+       it uses once, the inputs are hostile bytes, and a reference names what is the run's own or is refused.
+    5. If the run that asked ends first, answers are dropped; ending what it launched is the host's affair.
+    6. `progress` and `printed` are called from the thread that called `run`; they are quick. `progress` is called
+       some ten times a second at most.
+    7. `printed` gets no more text than `limits.printed_bytes` of each stream: what is kept of it.
     """
 
-    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes | BinaryIO:
-        """Run another submitted function; its result as an encoded value, in memory or as an open file."""
+    def launch_job(
+        self, call: int, name: str, inputs: Mapping[str, bytes], references: Sequence[Reference] = ()
+    ) -> None:
+        """Have another submitted function run in its turn.
+
+        Args:
+            call: by which the run will ask for the result.
+            name: of the function.
+            inputs: encoded values by parameter name.
+            references: values that placeholders inside the inputs stand for, by their number.
+        Raises:
+            SyftException: it is not going to be run.
+        """
+        ...
+
+    def collect(self, call: int) -> bytes | BinaryIO:
+        """Wait for a launched run to end; its result as an encoded value, in memory or as a file open for reading.
+
+        The caller closes the file.
+
+        Raises:
+            SyftException: it did not end well, or there is no such launch.
+        """
         ...
 
     def progress(self, current: int, total: int | None) -> None:
         """Note how far the run says it has come."""
+        ...
+
+    def printed(self, stream: Stream, text: str) -> None:
+        """Take in what the run has printed next, as it comes. For the data owner only, like `Outcome.stdout`."""
+        ...
+
+
+@runtime_checkable
+class HearsBeginning(Protocol):
+    """A host that wants to know when a worker elsewhere has taken a run, which waited for one until then."""
+
+    def begun(self, worker: str) -> None:
+        """The run is that worker's now. Called once, before anything else, from the thread that called `run`."""
         ...
 
 

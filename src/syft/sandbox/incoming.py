@@ -14,13 +14,16 @@ from syft.sandbox.channel import (
     LAUNCH_BYTES_MAX,
     MESSAGE,
     MESSAGE_BYTES_MAX,
+    Collect,
     Failed,
     Launch,
+    Named,
     Progress,
     Result,
     Started,
     ToNode,
 )
+from syft.sandbox.contract import REFERENCES_MAX, OfInput, OfLaunched, Reference
 
 _decoder = msgspec.msgpack.Decoder(ToNode)
 
@@ -40,6 +43,7 @@ class Launched:
     call: int
     name: str
     inputs: dict[str, bytes]
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Complete:
     """The last byte of the result has been handed out."""
 
 
-Event = Started | Progress | Launched | Result | memoryview | Complete | Failed
+Event = Started | Progress | Launched | Collect | Result | memoryview | Complete | Failed
 """`memoryview` is a piece of the result; it is valid until the next piece is asked for."""
 
 
@@ -111,6 +115,8 @@ class Incoming:
             raise ChannelError("a message in the middle of a value")
         match message:
             case Launch():
+                if len(message.references) > REFERENCES_MAX:
+                    raise ChannelError(f"{len(message.references)} references in one launch")
                 yield from self._begin(message, sum(message.sizes.values()), LAUNCH_BYTES_MAX)
             case Result():
                 if message.size > self._result_bytes:
@@ -145,4 +151,8 @@ class Incoming:
         inputs = {}
         for name, size in owner.sizes.items():
             inputs[name], collected = bytes(collected[:size]), collected[size:]
-        yield Launched(owner.call, owner.name, inputs)
+        yield Launched(owner.call, owner.name, inputs, tuple(map(_reference, owner.references)))
+
+
+def _reference(named: Named) -> Reference:
+    return OfLaunched(named.call) if named.call else OfInput(named.name, named.part)

@@ -1,4 +1,4 @@
-"""This module asks the host for a run, several things at once, and keeps the answers until they are sent."""
+"""This module asks the host for what a run asks for, and keeps the answers until they are sent."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 from syft.errors import SyftException
-from syft.sandbox.channel import BULK_BYTES_MAX, Reply, bulk_header, message_frame
-from syft.sandbox.contract import Host
+from syft.sandbox.channel import BULK_BYTES_MAX, Collect, Reply, bulk_header, message_frame
+from syft.sandbox.contract import Host, OfLaunched
 from syft.sandbox.incoming import Launched
 
+# Threads that wait for launched runs on behalf of one run.
 AT_ONCE: Final = 16
-# A run that launches without ever reading an answer would fill the server's memory with them.
-UNREAD_MAX: Final = 1000
+# A run that asks for results without ever reading an answer would fill the server's memory with them.
+UNANSWERED_MAX: Final = 64
+# More than any host allows: beyond it, nothing is kept of a launch, and the run must go.
+LAUNCHES_MAX: Final = 20_000
+_FAULT: Final = "the node could not run it"
 
 _log = logging.getLogger(__name__)
 
 
 class Launches:
-    """What one run has asked for.
+    """What one run has asked for. Its methods are called by one thread.
 
     Args:
         host: whom to ask; None refuses everything.
@@ -35,67 +39,107 @@ class Launches:
         self._links = links
         self._wake = wake
         self._lock = threading.Lock()
-        self._waiting: deque[Launched] = deque()
+        self._calls = 0
+        self._refused: dict[int, str] = {}
+        self._waiting: deque[Collect] = deque()
         self._asking = 0
         self._answers: deque[Iterator[bytes | memoryview]] = deque()
 
     @property
     def busy(self) -> bool:
-        """Whether the run should not be listened to for now."""
+        """Whether the run should not be listened to for now: it has asked for much that it has not taken."""
         with self._lock:
-            return self._asking >= AT_ONCE
+            return self._asking + len(self._waiting) + len(self._answers) >= UNANSWERED_MAX
 
-    @property
-    def unread(self) -> int:
-        """Answers that have not been taken."""
-        with self._lock:
-            return len(self._answers)
+    def launch(self, launched: Launched) -> bool:
+        """Have the host launch a run. A refusal is told when the result is asked for.
 
-    def ask(self, launched: Launched) -> None:
-        """Ask the host, in a thread of its own as soon as there is room for one."""
-        refused = self._refusal(launched.name)
+        Returns:
+            False if no run's own side of the channel would ask this: calls are numbered from 1, and are not endless.
+        """
+        if launched.call != self._calls + 1 or launched.call > LAUNCHES_MAX:
+            return False
+        self._calls = launched.call
+        refused = self._refusal(launched)
+        if not refused:
+            assert self._host is not None
+            try:
+                self._host.launch_job(launched.call, launched.name, launched.inputs, launched.references)
+            except SyftException as error:
+                refused = error.public_message or type(error).__name__
+            except Exception:
+                # Whatever broke in the node, the run must be told; what it was is not its business.
+                _log.exception("launching a job for a run failed")
+                refused = _FAULT
+        if refused:
+            self._refused[launched.call] = refused
+        return True
+
+    def collect(self, asked: Collect) -> bool:
+        """Answer when that launched run has ended; waiting for it is done in another thread.
+
+        Returns:
+            False if there was no such launch.
+        """
+        if not 0 < asked.call <= self._calls:
+            return False
+        refused = self._refused.get(asked.call)
         with self._lock:
-            if refused:
-                self._answers.append(_refusal(launched.call, refused))
-                return
-            self._waiting.append(launched)
+            if refused is None:
+                self._waiting.append(asked)
+            else:
+                self._answers.append(_refusal(asked.call, refused))
         self._begin()
+        return True
 
     def take_answer(self) -> Iterator[bytes | memoryview] | None:
         """The next answer, as frames."""
         with self._lock:
             return self._answers.popleft() if self._answers else None
 
-    def _refusal(self, name: str) -> str:
+    def _refusal(self, launched: Launched) -> str:
         if self._host is None:
             return "jobs cannot be launched here"
-        if name not in self._links:
+        if launched.name not in self._links:
             return "this function was not submitted with it"
-        return ""
+        # The host knows nothing of those; what it was to be given is not going to be there.
+        given = (self._refused.get(one.call) for one in launched.references if isinstance(one, OfLaunched))
+        return next(filter(None, given), "")
 
     def _begin(self) -> None:
         with self._lock:
             if not self._waiting or self._asking >= AT_ONCE:
                 return
             self._asking += 1
-            launched = self._waiting.popleft()
-        threading.Thread(target=self._ask, args=(launched,), daemon=True, name="syft-launch").start()
+        threading.Thread(target=self._work, daemon=True, name="syft-collect").start()
 
-    def _ask(self, launched: Launched) -> None:
+    def _work(self) -> None:
+        """Wait for one after another, as long as there are any."""
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._asking -= 1
+                    return
+                asked = self._waiting.popleft()
+            answer = self._collected(asked)
+            with self._lock:
+                self._answers.append(answer)
+            self._wake()
+
+    def _collected(self, asked: Collect) -> Iterator[bytes | memoryview]:
         assert self._host is not None
         try:
-            answer = _answer(launched.call, self._host.launch_job(launched.name, launched.inputs))
+            value = self._host.collect(asked.call)
+            if asked.wanted:
+                return _answer(asked.call, value)
+            if not isinstance(value, bytes):
+                value.close()
+            return iter([message_frame(Reply(asked.call, 0))])
         except SyftException as error:
-            answer = _refusal(launched.call, error.public_message or type(error).__name__)
+            return _refusal(asked.call, error.public_message or type(error).__name__)
         except Exception:
-            # Whatever broke in the node, the run that waits must be told; what it was is not its business.
-            _log.exception("launching a job for a run failed")
-            answer = _refusal(launched.call, "the node could not run it")
-        with self._lock:
-            self._asking -= 1
-            self._answers.append(answer)
-        self._begin()
-        self._wake()
+            _log.exception("collecting the result of a launched job failed")
+            return _refusal(asked.call, _FAULT)
 
 
 def _refusal(call: int, why: str) -> Iterator[bytes | memoryview]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import math
 import os
@@ -15,10 +16,10 @@ from typing import BinaryIO, Final
 from syft.errors import InvalidInput
 from syft.model.limits import MIB, bytes_text
 from syft.sandbox import scratch
-from syft.sandbox.channel import Failed, Progress, Result, Start, Started, message_frame
-from syft.sandbox.contract import Execution, FileInput, Host, InlineInput, Outcome
+from syft.sandbox.channel import Collect, Failed, Place, Progress, Result, Start, Started, message_frame
+from syft.sandbox.contract import Execution, FileInput, Host, Input, Outcome, Stream
 from syft.sandbox.incoming import ChannelError, Complete, Event, Incoming, Launched, ResultSizeError
-from syft.sandbox.launches import UNREAD_MAX, Launches
+from syft.sandbox.launches import Launches
 from syft.sandbox.levels import START_S
 from syft.sandbox.lifeline import GRACE_S, Lifeline
 from syft.sandbox.limits import Usage
@@ -45,12 +46,20 @@ class Printed:
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._kept = bytearray()
+        # What is passed on as it comes is cut anywhere, also within a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.total = 0
 
-    def add(self, data: bytes) -> None:
-        """Take in what has been printed next."""
+    def add(self, data: bytes) -> str:
+        """Take in what has been printed next.
+
+        Returns:
+            What of it is kept, as far as its characters are whole.
+        """
         self.total += len(data)
-        self._kept += data[: self._limit_bytes - len(self._kept)]
+        kept = data[: self._limit_bytes - len(self._kept)]
+        self._kept += kept
+        return self._decoder.decode(kept)
 
     def text(self) -> str:
         """What was kept, with a note if that is not all."""
@@ -89,6 +98,7 @@ class Supervisor:
         limits = execution.limits
         self._incoming = Incoming(result_bytes=limits.output_bytes)
         self._printed = {one: Printed(limits.printed_bytes) for one in (self._stdout, self._stderr)}
+        self._names: dict[int, Stream] = {self._stdout: "stdout", self._stderr: "stderr"}
         self._launches = Launches(host, execution.links, lifeline.wake)
         self._sending: Iterator[bytes | memoryview] | None = iter([self._start_frame()])
         self._unsent = memoryview(b"")
@@ -111,8 +121,10 @@ class Supervisor:
         self._channel = self._stack.enter_context(ours)
         self._channel.setblocking(False)
         self._theirs.append(theirs.detach())
-        for one in self._execution.inputs.values():
-            if isinstance(one, FileInput):
+        self._files: dict[Path, int] = {}  # its number among the descriptors of inputs
+        for one in (*self._execution.inputs.values(), *self._execution.references):
+            if isinstance(one, FileInput) and one.path not in self._files:
+                self._files[one.path] = len(self._files)
                 self._theirs.append(os.open(one.path, os.O_RDONLY | os.O_CLOEXEC))
 
     def _pipe(self) -> int:
@@ -123,18 +135,22 @@ class Supervisor:
         return ours
 
     def _start_frame(self) -> bytes:
-        inputs = self._execution.inputs
         return message_frame(
             Start(
                 source=self._execution.source,
                 entry=self._execution.entry,
-                inline={name: one.data for name, one in inputs.items() if isinstance(one, InlineInput)},
-                files=[name for name, one in inputs.items() if isinstance(one, FileInput)],
+                inputs={name: self._place(one) for name, one in self._execution.inputs.items()},
+                references=[self._place(one) for one in self._execution.references],
                 links=sorted(self._execution.links),
                 datasite_parameter=self._execution.datasite_parameter,
                 result_bytes=self._execution.limits.output_bytes,
             )
         )
+
+    def _place(self, one: Input) -> bytes | Place:
+        if isinstance(one, FileInput):
+            return Place(self._files[one.path], one.offset, one.size)
+        return one.data
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -237,7 +253,9 @@ class Supervisor:
         if not data:
             self._open_streams.discard(descriptor)
             return False
-        self._printed[descriptor].add(data)
+        kept = self._printed[descriptor].add(data)
+        if kept and self._host is not None:
+            self._host.printed(self._names[descriptor], kept)
         if sum(one.total for one in self._printed.values()) > FLOOD_BYTES:
             self._lifeline.kill(f"printed more than {bytes_text(FLOOD_BYTES)}")
         return True
@@ -274,9 +292,11 @@ class Supervisor:
                 evidence.result_size += len(event)
                 _write(self._result, event)
             case Launched():
-                self._launches.ask(event)
-                if self._launches.unread > UNREAD_MAX:
-                    self._lifeline.kill(f"more than {UNREAD_MAX} jobs launched without reading a result")
+                if not self._launches.launch(event):
+                    raise ChannelError("a launch that is not the next")
+            case Collect():
+                if not self._launches.collect(event):
+                    raise ChannelError("the result of a launch that was not made")
             case Progress():
                 self._progress = event
             case Started():

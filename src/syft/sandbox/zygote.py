@@ -142,7 +142,7 @@ def make_fence(configure: Configure, failed: Callable[[Exception], None]) -> Fen
     """
     match configure.level:
         case levels.NAMESPACES:
-            paths = closure.readable_paths(configure.protected)
+            paths = closure.readable_paths(configure.protected, configure.packages)
             first = namespaces.may_mount()
             if not namespaces.fork_through(
                 lambda: namespaces.leave(paths, configure.scratch, FIRST_OWNER, mounts_first=first), failed
@@ -154,10 +154,11 @@ def make_fence(configure: Configure, failed: Callable[[Exception], None]) -> Fen
             abi = landlock.version()
             if not abi:
                 raise OSError(errno.ENOSYS, "this kernel has no Landlock")
-            files = _FileRules(closure.readable_paths(configure.protected), abi)
-            return OwnerFence(configure.scratch, files, seccomp.build(may_truncate=abi >= 3))
+            files = _FileRules(closure.readable_paths(configure.protected, configure.packages), abi)
+            calls = seccomp.build(may_truncate=abi >= 3)
+            return OwnerFence(configure.scratch, files, calls, configure.packages)
         case levels.PROCESS:
-            return OwnerFence(configure.scratch, None, None)
+            return OwnerFence(configure.scratch, None, None, configure.packages)
         case _:
             raise ValueError(f"no such isolation level: {configure.level}")
 
@@ -248,9 +249,12 @@ class OwnerFence:
         directory: in which each run gets one.
         files: what runs may read; None for no restriction.
         calls: what runs may ask of the kernel; None for no restriction.
+        packages: directory of packages beside the interpreter's; empty for none.
     """
 
-    def __init__(self, directory: str, files: _FileRules | None, calls: seccomp.Filter | None) -> None:
+    def __init__(
+        self, directory: str, files: _FileRules | None, calls: seccomp.Filter | None, packages: str
+    ) -> None:
         self._directory = directory
         self._files = files
         self._filter = calls
@@ -258,7 +262,7 @@ class OwnerFence:
         self.weaknesses: list[str] = []
         # Root of a container may lack any of these. Without CAP_KILL it could not end a run of another user.
         may_rule = os.geteuid() == 0 and has_capabilities(*_RULES_OTHERS)
-        self._changes_owner = may_rule and _can_become(FIRST_OWNER)
+        self._changes_owner = may_rule and _can_become(FIRST_OWNER, packages)
         if files is None:
             self.weaknesses.append(
                 "processes that a run starts can outlive the sandbox if it is ended with SIGKILL"
@@ -428,8 +432,12 @@ def get_ready(configure: Configure, weaknesses: list[str], doors: Sequence[int] 
         RuntimeError: importing has started a thread, so that forking is not safe.
     """
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    missing = _preload(configure.preload)
+    missing = preload(configure.preload, configure.packages)
     _warm_up()
+    if configure.packages:
+        # From here on nothing is imported but by runs.
+        sys.path.insert(0, configure.packages)
+        importlib.invalidate_caches()
     tasks = os.listdir("/proc/self/task")
     if len(tasks) != 1:
         names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
@@ -477,6 +485,33 @@ def become_run(
         child.main(own, list(range(4, 4 + len(files))), lambda: jail.enter(cell))
     finally:
         os._exit(SETUP_FAILED)
+
+
+def preload(names: list[str], packages: str) -> list[str]:
+    """Import what is there, and never from an environment's own packages; the names of what is not imported.
+
+    Whoever chose those packages may let code run behind the fence, and this process stands before it. Where one of them
+    is in what would be imported, even deep inside, none of it is: half of it in another version would fit nowhere.
+
+    Args:
+        names: of modules.
+        packages: directory of packages that runs find before the interpreter's own; empty for none.
+    """
+    if packages and not _is_apart(names, closure.importable_names(packages)):
+        return names
+    return _preload(names)
+
+
+def _is_apart(names: list[str], others: frozenset[str]) -> bool:
+    """Whether importing all of these takes none of the others, tried in a process that does."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _preload(names)
+            os._exit(0 if others.isdisjoint(name.partition(".")[0] for name in sys.modules) else 1)
+        finally:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def _preload(names: list[str]) -> list[str]:
@@ -529,13 +564,14 @@ def _own_bytes() -> int:
     return int(status.partition("RssAnon:")[2].split()[0]) * KIB
 
 
-def _can_become(uid: int) -> bool:
+def _can_become(uid: int, packages: str) -> bool:
     """Whether a process can turn into this user and still import what comes later, tried in one that does."""
+    places = [*sys.path, packages] if packages else sys.path
     pid = os.fork()
     if pid == 0:
         try:
             become(uid)
-            readable = all(os.access(path, os.R_OK) for path in sys.path if os.path.lexists(path))
+            readable = all(os.access(path, os.R_OK) for path in places if os.path.lexists(path))
             os._exit(0 if readable and os.access(os.__file__, os.R_OK) else 1)
         finally:
             os._exit(1)

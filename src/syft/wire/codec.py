@@ -9,8 +9,9 @@ nothing can be larger in memory than it was on the wire.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 import msgspec
@@ -20,6 +21,7 @@ from syft.wire import (  # noqa: F401  they fill the table
     types_data,
     types_extra,
     types_pandas,
+    types_partitioned,
     types_plans,
     types_std,
     types_torch,
@@ -28,7 +30,17 @@ from syft.wire.hints import hint_for
 from syft.wire.layout import INLINE_LIMIT_BYTES, Encoded, lay_out, take_apart
 from syft.wire.tags import Tag, display_name, find_by_tag, find_by_type, freeze, register
 
-__all__ = ["Encoded", "Tag", "canonical", "decode", "encode", "freeze", "register"]
+__all__ = [
+    "Encoded",
+    "Placeholder",
+    "Tag",
+    "canonical",
+    "decode",
+    "encode",
+    "freeze",
+    "placeholder_in",
+    "register",
+]
 
 MAX_DEPTH = (
     100  # people's data nests some ten deep; Python's own limit is 1,000 calls, of which a level takes four
@@ -52,22 +64,43 @@ _EXTRA_OF = {
 
 _NOT_CANONICAL = range(Tag.ARRAY, Tag.UID)  # other packages': their versions may tell equal values apart
 
+_PLACEHOLDER_BYTES_MAX = 64  # its number is 64 bits at most
+
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(value: object, *, max_depth: int = MAX_DEPTH, name: str = "value") -> Encoded:
+@dataclass(frozen=True)
+class Placeholder:
+    """Stands in an encoded value for one that is put there when it is decoded. Only who decodes knows which.
+
+    Args:
+        number: of the value, from 0.
+    """
+
+    number: int
+
+
+def encode(
+    value: object,
+    *,
+    max_depth: int = MAX_DEPTH,
+    name: str = "value",
+    stand_in: Callable[[object], object] | None = None,
+) -> Encoded:
     """The value as bytes, without copying what is large in it.
 
     Args:
         value: of a type in the table, nested in any way.
         max_depth: how deep it may be nested.
         name: what to call it in errors.
+        stand_in: what to encode in the place of a value of a type that is not in the table: a `Placeholder`, another
+            value, or itself where there is nothing. Without it, placeholders do not travel either.
     Raises:
         UnsupportedType: it, or something in it, is of a type that cannot travel; says where, and what to use instead.
         TooLarge: nested too deeply (as a value that contains itself is), or beyond what msgpack can hold.
         MissingExtra: a package is needed to encode it.
     """
-    packer = _Packer(name, max_depth)
+    packer = _Packer(name, max_depth, stand_in=stand_in)
     header = packer.header(value)
     shape = getattr(value, "shape", None) if find_by_type(type(value)) else None
     return Encoded(
@@ -97,6 +130,7 @@ def decode(
     zero_copy: bool = False,
     trusted: bool = False,
     max_depth: int = MAX_DEPTH,
+    placed: Sequence[object] = (),
 ) -> object:
     """The value that was encoded.
 
@@ -107,13 +141,16 @@ def decode(
         trusted: do not look through large contents for what would make later use of them fail or crash. Only for what
             the same party encoded: an asset of the owner's, inside the sandboxed job.
         max_depth: how deep it may be nested.
+        placed: the values that placeholders stand for, by their number; each is put wherever it is named.
     Raises:
-        DecodeError: these are not the bytes of a value.
+        DecodeError: these are not the bytes of a value, or a placeholder in it stands for nothing.
         TooLarge: nested too deeply, or there is not enough memory.
         MissingExtra: a package is needed to decode it; says which to install.
     """
     try:
-        return _Unpacker(data, zero_copy=zero_copy, trusted=trusted, max_depth=max_depth).value()
+        return _Unpacker(
+            data, zero_copy=zero_copy, trusted=trusted, max_depth=max_depth, placed=placed
+        ).value()
     except (DecodeError, TooLarge, MissingExtra):
         raise
     except (RecursionError, MemoryError) as error:
@@ -124,11 +161,32 @@ def decode(
         raise DecodeError("these bytes are not a value", f"{type(error).__name__}: {error}") from error
 
 
+def placeholder_in(data: bytes) -> int | None:
+    """The number of the placeholder that an encoded value is, and nothing else is; None for any other value."""
+    if len(data) > _PLACEHOLDER_BYTES_MAX:
+        return None
+    try:
+        header, _ = take_apart(memoryview(data))
+        node = _parts_decoder.decode(header)
+        number = _parts_decoder.decode(node.payload) if isinstance(node, _Extension) else None
+    except (DecodeError, msgspec.MsgspecError):
+        return None
+    return number if type(number) is int and number >= 0 and node.tag == Tag.PLACEHOLDER else None
+
+
 class _Packer:
     """Takes one value apart. See `tags.Packer` for what `pack` functions may ask of it."""
 
-    def __init__(self, name: str, max_depth: int, *, canonical: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        max_depth: int,
+        *,
+        canonical: bool = False,
+        stand_in: Callable[[object], object] | None = None,
+    ) -> None:
         self.buffers: list[memoryview] = []
+        self._stand_in = stand_in
         self._canonical = canonical
         self._path = [name]
         self._max_depth = max_depth
@@ -161,10 +219,24 @@ class _Packer:
             return self._text_dict(value)  # type: ignore[arg-type]
         entry = find_by_type(kind)
         if entry is None:
-            self.refuse(kind)
+            return self._standing_in(value)
         if self._canonical and entry.tag in _NOT_CANONICAL:
             raise UnsupportedType(f"{display_name(kind)} has no canonical bytes, at {self._where()}")
         return self._extension(entry.tag, entry.pack(value, self))
+
+    def _standing_in(self, value: object) -> object:
+        """The node for a value of a type that is not in the table."""
+        if self._stand_in is None:
+            self.refuse(type(value))
+        if type(value) is Placeholder:
+            return self._extension(Tag.PLACEHOLDER, value.number)
+        other = self._stand_in(value)
+        if other is value:
+            self.refuse(type(value))
+        return self.pack(other)
+
+    def encoded(self, value: object, label: str) -> Encoded:
+        return encode(value, max_depth=self._max_depth - len(self._path), name=self._where() + label)
 
     def items(self, values: Collection[object], labels: Sequence[str] | None = None) -> object:
         plain = self._plain(values if type(values) in (list, tuple) else list(values))
@@ -248,6 +320,9 @@ class _Reference:
     buffer: memoryview | None
 
 
+_parts_decoder = msgspec.msgpack.Decoder(ext_hook=_Extension)
+
+
 class _Unpacker:
     """Makes one value. See `tags.Unpacker` for what `unpack` functions may ask of it."""
 
@@ -258,7 +333,10 @@ class _Unpacker:
         zero_copy: bool,
         trusted: bool,
         max_depth: int,
+        placed: Sequence[object],
     ) -> None:
+        self._placed = placed
+        self._max_depth = max_depth
         self.zero_copy = zero_copy
         self.trusted = trusted
         self._limit = max_depth + _DEPTH_SLACK
@@ -280,6 +358,10 @@ class _Unpacker:
         buffer, part.buffer = part.buffer, None
         self._untaken -= 1
         return buffer
+
+    @property
+    def decode_later(self) -> Callable[[memoryview], object]:
+        return partial(decode, zero_copy=self.zero_copy, trusted=self.trusted, max_depth=self._max_depth)
 
     def _make(self, node: object, depth: int) -> object:
         """The value for a node; lists and dicts are filled in where they are."""
@@ -310,6 +392,8 @@ class _Unpacker:
             return self._reference(parts)
         if node.tag == Tag.PACKED:
             return self._packed(parts)
+        if node.tag == Tag.PLACEHOLDER:
+            return self._in_place(parts)
         entry = find_by_tag(node.tag)
         if entry is None:
             raise DecodeError(f"unknown tag {node.tag}; was it sent by a later version?")
@@ -322,6 +406,12 @@ class _Unpacker:
         if buffer is None:  # a second value of the same bytes would take memory that nobody sent
             raise DecodeError("a buffer belongs to two values")
         return _Reference(buffer)
+
+    def _in_place(self, number: object) -> object:
+        # Only a run's inputs may have placeholders: in anything else somebody wants to be given what is another's.
+        if type(number) is not int or not 0 <= number < len(self._placed):
+            raise DecodeError("a placeholder that stands for nothing")
+        return self._placed[number]
 
     def _packed(self, part: object) -> object:
         values = msgspec.msgpack.decode(self.view(part))

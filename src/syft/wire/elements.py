@@ -30,6 +30,7 @@ _CONTENT: Final = {
     Tag.RANGE_INDEX: slice(0, 0),
     Tag.MULTI_INDEX: slice(1, None),
     Tag.EXTENSION_ARRAY: slice(1, None),
+    Tag.PARTITIONED: slice(1, None),
 }
 _ONE: Final = frozenset(
     {

@@ -106,6 +106,12 @@ def lay_out(header: bytes, buffers: Sequence[memoryview]) -> Iterator[bytes | me
 
 def take_apart(data: memoryview) -> tuple[memoryview, list[memoryview | None]]:
     """The header and the buffers, their sizes held against the size of the whole before anything is read."""
+    header, places = find_buffers(data)
+    return header, [data[offset : offset + length] for offset, length in places]
+
+
+def find_buffers(data: memoryview) -> tuple[memoryview, list[tuple[int, int]]]:
+    """The header, and offset and length of each buffer: checked as by `take_apart`."""
     if len(data) < _START.size:
         raise DecodeError("too short for a value")
     magic, header_length, count = _START.unpack_from(data)
@@ -116,14 +122,14 @@ def take_apart(data: memoryview) -> tuple[memoryview, list[memoryview | None]]:
     if at > len(data):
         raise DecodeError("cut short")
     header = data[start:at]
-    buffers: list[memoryview | None] = []
+    places: list[tuple[int, int]] = []
     for offset, length in _BUFFER.iter_unpack(data[_START.size : start]):
         if offset != at + -at % ALIGNMENT or length < INLINE_LIMIT_BYTES or length > len(data) - offset:
             raise DecodeError("a buffer is not where it should be")
         if any(data[at:offset]):
             raise DecodeError("bytes between buffers")
         at = offset + length
-        buffers.append(data[offset:at])
+        places.append((offset, length))
     if at != len(data):
         raise DecodeError("bytes after the value")
-    return header, buffers
+    return header, places

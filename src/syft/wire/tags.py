@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NoReturn, Protocol
 
+from syft.wire.layout import Encoded
+
 
 class Tag(IntEnum):
     """What the number before a value means. No number is used twice, and parts are only added at the end."""
 
     # The codec's own.
+    PLACEHOLDER = 0  # number of a value that whoever decodes puts in its place
     BUFFER = 1  # index of a buffer after the header; only inside the parts of another value
     PACKED = 2  # a long list, or dict with text keys, of plain values: its msgpack, in a buffer
     # The standard library (types_std).
@@ -74,6 +77,7 @@ class Tag(IntEnum):
     OBJECT_ID = 75  # 12 bytes
     TENSOR = 76  # dtype, shape, whether it asks for gradients, buffer in C order (types_torch)
     # 96 to 127 are for our own types.
+    PARTITIONED = 112  # size of each part, a buffer for each, filled up with zeros to what a buffer must have
     UID = 96  # 16 bytes
     PLAN = 97  # a `model.plan.Plan`, as records are written
     PROTOCOL = 98  # a `model.protocol.SharedProtocol`, likewise
@@ -97,6 +101,9 @@ class Packer(Protocol):
     def buffer(self, data: bytes | memoryview) -> object:
         """The part that stands for these bytes, kept out of the header if there are many; not copied."""
 
+    def encoded(self, value: object, label: str) -> Encoded:
+        """A value encoded for itself, to be decoded for itself; nothing in it may be put in place later."""
+
     def refuse(self, kind: type, hint: str = "") -> NoReturn:
         """Raise `UnsupportedType` for a value of this type, here; `hint` says what to use instead."""
 
@@ -114,6 +121,10 @@ class Unpacker(Protocol):
 
     def view(self, part: object) -> memoryview:
         """The read-only bytes that a part made by `Packer.buffer` stands for."""
+
+    @property
+    def decode_later(self) -> Callable[[memoryview], object]:
+        """Decodes what `Packer.encoded` has encoded, in the same way as the whole, when it is asked for."""
 
 
 # (value, Packer) -> parts: plain values, and what the Packer's methods returned

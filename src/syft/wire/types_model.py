@@ -12,6 +12,7 @@ from syft.model.messages import (
     codes,
     datasets,
     events,
+    images,
     jobs,
     network,
     nodes,
@@ -23,6 +24,8 @@ from syft.model.messages import (
     session,
     settings,
     users,
+    work,
+    workers,
 )
 from syft.wire.records import from_plain
 
@@ -31,6 +34,7 @@ AREAS = (
     codes,
     datasets,
     events,
+    images,
     jobs,
     network,
     nodes,
@@ -42,6 +46,8 @@ AREAS = (
     session,
     settings,
     users,
+    work,
+    workers,
 )
 
 

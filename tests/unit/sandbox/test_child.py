@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
-from syft.sandbox import child
+from syft.sandbox import child, datasite
 from syft.sandbox.channel import (
+    TEXT_BYTES_MAX,
+    Collect,
     Failed,
     Launch,
+    Place,
     Progress,
     Reply,
     Result,
@@ -26,6 +29,7 @@ from syft.sandbox.channel import (
     bulk_header,
     message_frame,
 )
+from syft.sandbox.contract import OfLaunched
 from syft.sandbox.incoming import Complete, Incoming, Launched
 from syft.wire import codec
 
@@ -43,7 +47,12 @@ class Talk:
     """The node's side of one run, step by step."""
 
     def __init__(
-        self, source: str, fence: Any = lambda: None, files: dict[str, Path] | None = None, **start: Any
+        self,
+        source: str,
+        fence: Any = lambda: None,
+        files: dict[str, Path] | None = None,
+        inline: dict[str, bytes] | None = None,
+        **start: Any,
     ):
         self.ours, self.theirs = socket.socketpair()
         self.ours.settimeout(10)
@@ -51,13 +60,14 @@ class Talk:
         self.events: list[Any] = []
         files = files or {}
         descriptors = [os.open(path, os.O_RDONLY) for path in files.values()]
+        inputs = {name: Place(number, 0, None) for number, name in enumerate(files)} | (inline or {})
         fields = {
-            "inline": {},
+            "references": [],
             "links": ["part"],
             "datasite_parameter": None,
             "result_bytes": 1 << 20,
         } | start
-        self.ours.sendall(message_frame(Start(source, "f", files=list(files), **fields)))
+        self.ours.sendall(message_frame(Start(source, "f", inputs=inputs, **fields)))
         self.thread = threading.Thread(target=child.main, args=(self.theirs, descriptors, fence))
         self.thread.start()
 
@@ -172,8 +182,8 @@ def test_a_failure_is_told_without_our_frames() -> None:
 
 def test_long_texts_are_cut() -> None:
     answer = Talk("def f():\n    raise ValueError('é' * 100_000 + '\\ud800')").answer()
-    assert len(answer.error_text.encode()) <= child.TEXT_BYTES_MAX
-    assert len(answer.traceback.encode()) <= child.TEXT_BYTES_MAX
+    assert len(answer.error_text.encode()) <= TEXT_BYTES_MAX
+    assert len(answer.traceback.encode()) <= TEXT_BYTES_MAX
 
 
 def test_a_syntax_error_has_its_line() -> None:
@@ -190,21 +200,54 @@ def test_closed_streams_do_not_stop_the_answer() -> None:
 
 def test_a_launch_is_answered_in_any_order() -> None:
     source = """
+from concurrent.futures import ThreadPoolExecutor
 def f(datasite):
     one, two = datasite.launch_job(part, x=1), datasite.launch_job("part", x=bytes(5000))
-    return [two.result, one.wait().wait().get(), repr(part)]
+    with ThreadPoolExecutor(2) as pool:
+        values = list(pool.map(lambda job: job.result, [two, one]))
+    return [*values, one.wait().wait().get(), repr(part)]
 """
     talk = Talk(source, datasite_parameter="datasite")
     first, second = talk.hear(Launched), talk.hear(Launched)
     assert (first.name, codec.decode(first.inputs["x"])) == ("part", 1)
+    assert {talk.hear(Collect), talk.hear(Collect)} == {Collect(1, True), Collect(2, True)}
     talk.say(Reply(first.call, len(encoded("one"))), encoded("one"))
     talk.say(Reply(second.call, len(encoded("two"))), encoded("two"))
-    assert talk.answer() == ["two", "one", "<submitted function part>"]
+    assert talk.answer() == ["two", "one", "one", "<submitted function part>"]
+
+
+def test_a_launch_is_asked_for_only_when_its_result_is() -> None:
+    source = """
+def f(datasite):
+    one = datasite.launch_job(part, x=1)
+    two = datasite.launch_job(part, x=[one, (one, {"deep": one})], y=datasite.launch_job(part))
+    two.wait()
+    return two.result
+"""
+    talk = Talk(source, datasite_parameter="datasite")
+    launches = [talk.hear(Launched) for _ in range(3)]
+    assert [one.references for one in launches] == [(), (), (OfLaunched(1), OfLaunched(2))]
+    assert codec.placeholder_in(launches[2].inputs["y"]) == 1
+    assert codec.placeholder_in(launches[2].inputs["x"]) is None
+    assert codec.decode(launches[2].inputs["x"], placed=["a", "b"]) == ["a", ("a", {"deep": "a"})]
+    assert talk.hear(Collect) == Collect(3, False)
+    talk.say(Reply(3, 0))
+    assert talk.hear(Collect) == Collect(3, True)
+    talk.say(Reply(3, len(encoded(7))), encoded(7))
+    assert talk.answer() == 7
+
+
+def test_a_run_cannot_return_a_job_or_a_placeholder() -> None:
+    source = "def f(datasite): return [datasite.launch_job(part)]"
+    answer = Talk(source, datasite_parameter="datasite").answer()
+    assert answer.hint == "unsupported"
+    source = "def f():\n    from syft.wire.codec import Placeholder\n    return [Placeholder(0)]"
+    assert Talk(source).answer().hint == "unsupported"
 
 
 def test_a_refused_launch_raises() -> None:
     talk = Talk("def f(datasite): return datasite.launch_job(part).result", datasite_parameter="datasite")
-    talk.say(Reply(talk.hear(Launched).call, 0, "not approved"))
+    talk.say(Reply(talk.hear(Collect).call, 0, "not approved"))
     answer = talk.answer()
     assert (answer.error_type, answer.error_text.rpartition(".")[2]) == (
         "JobFailed",
@@ -226,8 +269,8 @@ def test_misuse_is_explained(body: str, error: str) -> None:
 
 
 def test_progress_is_told_at_the_beginning_and_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "PROGRESS_EVERY_S", 1000)
-    monkeypatch.setattr(child, "PROGRESS_BURST", 0)
+    monkeypatch.setattr(datasite, "PROGRESS_EVERY_S", 1000)
+    monkeypatch.setattr(datasite, "PROGRESS_BURST", 0)
     source = """
 def f(datasite):
     datasite.init_progress(3)
@@ -258,7 +301,7 @@ def test_a_node_that_says_something_else_first_gets_nothing(words: bytes) -> Non
 
 def test_a_node_that_speaks_out_of_turn_is_not_listened_to() -> None:
     talk = Talk("def f(datasite): return datasite.launch_job(part).result", datasite_parameter="datasite")
-    talk.hear(Launched)
+    talk.hear(Collect)
     start = Start("", "f", {}, [], [], None, 1)
     talk.ours.sendall(message_frame(start))
     assert talk.answer().error_type == "EOFError"

@@ -17,8 +17,10 @@ from syft.sandbox.channel import (
     LAUNCH_BYTES_MAX,
     MESSAGE,
     MESSAGE_BYTES_MAX,
+    Collect,
     Failed,
     Launch,
+    Named,
     Progress,
     Result,
     Started,
@@ -26,6 +28,7 @@ from syft.sandbox.channel import (
     bulk_header,
     message_frame,
 )
+from syft.sandbox.contract import REFERENCES_MAX, OfInput, OfLaunched
 from syft.sandbox.incoming import ChannelError, Complete, Incoming, Launched, ResultSizeError
 
 
@@ -52,10 +55,12 @@ CONVERSATION = b"".join(
     [
         message_frame(Started()),
         message_frame(Progress(1, None)),
-        message_frame(Launch(7, "part", {"x": 3, "empty": 0, "y": 2})),
+        message_frame(
+            Launch(7, "part", {"x": 3, "empty": 0, "y": 2}, [Named(6), Named(0, "x"), Named(0, "x", 2)])
+        ),
         bulk(b"ab"),
         bulk(b"cde"),
-        message_frame(Launch(8, "other", {})),
+        message_frame(Launch(8, "other", {}, [])),
         message_frame(Result(6, "bytes", (2, 3))),
         bulk(b"result"),
     ]
@@ -68,7 +73,12 @@ def test_a_conversation_is_the_same_however_it_is_cut(cut: int) -> None:
     assert read(CONVERSATION, cut=cut) == [
         Started(),
         Progress(1, None),
-        Launched(7, "part", {"x": b"abc", "empty": b"", "y": b"de"}),
+        Launched(
+            7,
+            "part",
+            {"x": b"abc", "empty": b"", "y": b"de"},
+            (OfLaunched(6), OfInput("x"), OfInput("x", 2)),
+        ),
         Launched(8, "other", {}),
         Result(6, "bytes", (2, 3)),
         b"result",
@@ -100,8 +110,22 @@ def raw(message: object) -> bytes:
             id="frame too long",
         ),
         pytest.param(message_frame(Result(2, "x", ())) + message_frame(Started()), id="talk amid bulk"),
-        pytest.param(message_frame(Launch(1, "x", {"a": LAUNCH_BYTES_MAX + 1})), id="launch too large"),
-        pytest.param(raw({"type": "Launch", "call": 1, "name": "x", "sizes": {"a": -1}}), id="negative size"),
+        pytest.param(message_frame(Launch(1, "x", {"a": LAUNCH_BYTES_MAX + 1}, [])), id="launch too large"),
+        pytest.param(
+            raw({"type": "Launch", "call": 1, "name": "x", "sizes": {"a": -1}, "references": []}),
+            id="negative size",
+        ),
+        pytest.param(
+            raw({"type": "Launch", "call": 1, "name": "x", "sizes": {}, "references": [[-1]]}),
+            id="negative call",
+        ),
+        pytest.param(
+            raw({"type": "Launch", "call": 1, "name": "x", "sizes": {}, "references": [[0, "x", -1]]}),
+            id="negative part",
+        ),
+        pytest.param(
+            message_frame(Launch(1, "x", {}, [Named(1)] * (REFERENCES_MAX + 1))), id="too many references"
+        ),
         pytest.param(raw({"type": "Result", "size": 0, "type_name": "x", "shape": []}), id="empty result"),
         pytest.param(raw({"type": "Result", "size": 1, "type_name": "x" * 201, "shape": []}), id="long type"),
         pytest.param(
@@ -148,7 +172,8 @@ def test_any_flipped_bit_is_read_or_refused(bit: int) -> None:
 MESSAGES: list[ToNode] = [
     Started(),
     Progress(0, 0),
-    Launch(1, "x", {}),
+    Launch(1, "x", {}, []),
+    Collect(1, True),
     Result(1, "x", ()),
     Failed("x" * 200, 1, "x" * (64 << 10), "x" * (64 << 10)),
 ]

@@ -17,7 +17,7 @@ import pytest
 
 from syft.errors import InvalidInput
 from syft.model.limits import bytes_text
-from syft.sandbox import family, zygote
+from syft.sandbox import closure, family, zygote
 from syft.sandbox.accounting import pid_of, used_below, used_by
 from syft.sandbox.contract import Execution, FileInput, InlineInput
 from syft.sandbox.control import Ended
@@ -39,7 +39,9 @@ UID = "0123456789abcdef" * 2
         {"links": frozenset({"import this"})},
         {"datasite_parameter": "1"},
         {"datasite_parameter": "x", "inputs": {"x": InlineInput(b"")}},
-        {"inputs": {f"x{n}": FileInput(Path("/x")) for n in range(241)}},
+        {"inputs": {f"x{n}": FileInput(Path(f"/x{n}")) for n in range(241)}},
+        {"references": (InlineInput(b""),) * 10_001},
+        {"references": (InlineInput(bytes(40 << 20)),) * 2},
         {"inputs": {"x": InlineInput(bytes(40 << 20)), "y": InlineInput(bytes(40 << 20))}},
     ],
 )
@@ -216,3 +218,38 @@ DESCRIPTORS = """
 def test_descriptors_are_arranged_even_where_they_overlap() -> None:
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(DESCRIPTORS)], check=False)
     assert done.returncode == 7
+
+
+def test_what_an_image_has_is_not_imported_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages, own = tmp_path / "packages", tmp_path / "own"
+    for folder in (packages, own):
+        folder.mkdir()
+    for name in ("of_both", "six.py", "wave-1.0.dist-info", "ext.cpython-311-x86_64-linux-gnu.so"):
+        (packages / name).mkdir()
+    assert {"of_both", "six", "ext"} <= closure.importable_names(str(packages))
+    (own / "of_both.py").write_text("")
+    (own / "asks_for_both.py").write_text("try:\n    import of_both\nexcept ImportError:\n    pass\n")
+    monkeypatch.syspath_prepend(own)
+    # Deep inside, too: nothing of it is then, and nothing was.
+    names = ["json", "asks_for_both"]
+    assert zygote.preload(names, str(packages)) == names
+    assert "of_both" not in sys.modules
+    (packages / "of_both").rmdir()
+    (packages / "six.py").rmdir()
+    assert zygote.preload([*names, "no_such_module_anywhere"], str(packages)) == ["no_such_module_anywhere"]
+    assert zygote.preload(["json"], "") == []
+    for name in ("of_both", "asks_for_both"):
+        del sys.modules[name]
+
+
+def test_packages_may_be_read_from_where_all_else_may_not(tmp_path: Path) -> None:
+    packages = tmp_path / "environments" / "0" / "packages"
+    packages.mkdir(parents=True)
+    readable = closure.readable_paths([str(tmp_path)], str(packages))
+    assert str(packages) in readable
+    assert not any(closure.is_within(str(packages.parent), path) for path in readable)
+    # It is no way around: a folder with data in it is not one.
+    with pytest.raises(closure.UnsafeClosure, match="environments"):
+        closure.readable_paths([str(packages.parent)], str(tmp_path))

@@ -51,7 +51,7 @@ def test_tags_keep_their_numbers() -> None:
         "EXTENSION_ARRAY": 54, "TIMESTAMP": 55, "PANDAS_TIMEDELTA": 56, "NOT_A_TIME": 57, "NOT_AVAILABLE": 58,
         "PERIOD": 59, "INTERVAL": 60,
         "OK": 72, "ERR": 73, "COLLECTION": 74, "OBJECT_ID": 75, "TENSOR": 76, "UID": 96,
-        "PLAN": 97, "PROTOCOL": 98,
+        "PLAN": 97, "PROTOCOL": 98, "PARTITIONED": 112, "PLACEHOLDER": 0,
     }  # fmt: skip
 
 
