@@ -6,7 +6,9 @@ scientist nothing, of the second the scientist gets all. The node's log gets not
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -115,6 +117,8 @@ def every_question(uids: list[UID]) -> list[Message]:
             jobs.GetJob(uid),
             jobs.ListJobs(parent_uid=uid),
             jobs.GetJobLog(uid),
+            jobs.GetJobLog(uid, wait_s=0.1),
+            jobs.ListJobs(result_uid=uid),
             objects.ReadValue(uid, Face.PRIVATE),
             objects.ReadValue(uid, Face.MOCK),
         ]
@@ -322,6 +326,103 @@ def test_progress_does_not_go_back(site: Cast) -> None:
         time.sleep(0.02)
     assert job.state is JobState.RELEASED
     assert seen == sorted(seen), seen
+
+
+class Waiting:
+    """A question that is put in a thread, and its answer when it has come."""
+
+    def __init__(self, person: Person, message: Message) -> None:
+        self.asker, self.route = with_ears(person)
+        self._thread = threading.Thread(target=refused, args=(self.asker, message))
+        self._thread.start()
+
+    @property
+    def is_answered(self) -> bool:
+        return not self._thread.is_alive()
+
+    def check_answered(self) -> int:
+        """It is answered soon; the size of the answer."""
+        self._thread.join(timeout=15)
+        assert self.is_answered
+        return len(self.route.heard)
+
+
+def until(happened: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+_FOREVER: Final = "while True:\n    time.sleep(0.05)"
+# Prints some of its value every now and then, or nothing at all.
+_TALKS: Final = (
+    "import time\nnumber = 0\nwhile True:\n    time.sleep(0.02)\n    number += 1\n    if data:\n"
+    "        print(data, 'x' * number)"
+)
+
+
+def _printed(person: Person, job: jobs.JobView) -> str:
+    return person.say(jobs.GetJobLog(job.uid), jobs.JobLogReply).stdout
+
+
+def test_following_a_log_is_no_way_out(site: Cast) -> None:
+    """THREATS 1.5: who follows learns neither what is printed nor when nor how much, but that it has ended."""
+    follower = member(site.node, site.admin, "follower@site.org", mock_execution=True)
+    sizes = {}
+    for value in (SECRET, ""):
+        data = upload(site.owner, value, MOCK)
+        request = site.owner.approve(follower.request(fresh(_TALKS, data)))
+        name = request.code.submission.name
+        job = follower.call(name, 0, data=on(data))
+        tried = follower.call(name, 0, data=own_value(MOCK))
+        for one in (job, tried):
+            until(
+                lambda one=one: (
+                    site.admin.say(jobs.GetJob(one.uid), jobs.JobReply).job.state is JobState.RUNNING
+                )
+            )
+        private = Waiting(follower, jobs.GetJobLog(job.uid, wait_s=20))
+        mock = Waiting(follower, jobs.GetJobLog(tried.uid, wait_s=20))
+        mock.check_answered()
+        assert b"x" in mock.route.heard, "of a try they hear as it comes"
+        if value:
+            for _ in range(3):
+                before = len(_printed(site.owner, job))
+                until(lambda before=before, job=job: len(_printed(site.owner, job)) > before)
+        assert not private.is_answered
+        follower.say(jobs.KillJob(tried.uid), jobs.JobReply)
+        follower.say(jobs.KillJob(job.uid), jobs.JobReply)
+        sizes[value] = private.check_answered()
+        assert SECRET.encode() not in private.route.heard
+        assert follower.say(jobs.GetJobLog(job.uid, 0, 0, 1), jobs.JobLogReply).attempt == 0
+    assert sizes[SECRET] == sizes[""], "an answer is as long whatever was printed"
+
+
+def test_when_progress_is_told_is_no_way_out(site: Cast) -> None:
+    """THREATS 1.5: who waits for news of a private run is answered when a tenth is full, and not at each step."""
+    data = upload(site.owner, 559, 1)
+    body = (
+        "import time\ndatasite.init_progress(1000)\ndatasite.set_progress(551)\ntime.sleep(0.3)\n"
+        f"datasite.set_progress(data)\n{_FOREVER}"
+    )
+    request = site.owner.approve(site.scientist.request(fresh(body, data, uses_datasite=True)))
+    job = site.scientist.call(request.code.submission.name, 0, data=on(data))
+
+    def standing(person: Person) -> jobs.Standing:
+        return person.say(jobs.GetJob(job.uid), jobs.JobReply).job.standing
+
+    half = jobs.Standing(JobState.RUNNING, 5, 10)
+    until(lambda: standing(site.scientist) == half)
+    theirs = Waiting(site.scientist, jobs.GetJob(job.uid, wait_s=20, seen=half))
+    owners = Waiting(
+        site.owner, jobs.GetJob(job.uid, wait_s=20, seen=jobs.Standing(JobState.RUNNING, 551, 1000))
+    )
+    owners.check_answered()
+    assert standing(site.owner) == jobs.Standing(JobState.RUNNING, 559, 1000)
+    assert not theirs.is_answered
+    site.scientist.say(jobs.KillJob(job.uid), jobs.JobReply)
+    theirs.check_answered()
 
 
 # A mock run

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
+from syft.client.following import SHORT_S, follow_log, progress_bar
 from syft.client.limits import Limits
 from syft.client.lists import Listing, ViewList
 from syft.client.pointer import Pointer
-from syft.client.present import Card, Shown, SyftSuccess, SyftWarning, Text, Value, say, when
+from syft.client.present import (
+    Bar,
+    Block,
+    Card,
+    Shown,
+    SyftNotReady,
+    SyftSuccess,
+    SyftWarning,
+    Text,
+    Value,
+    clock,
+    say,
+    somebody_looks,
+    when,
+)
 from syft.client.session import Session
 from syft.client.waiting import wait_until
 from syft.errors import InvalidState, SyftException, from_code
@@ -25,10 +42,15 @@ from syft.model.messages.jobs import (
     JobView,
     KillJob,
     ListJobs,
+    RestartJob,
+    SetJobPriority,
 )
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
+from syft.model.user import PersonView
 
-_BAR: Final = 20
+# For a killed job's end: it takes milliseconds here, and a moment more at a worker elsewhere.
+_KILL_S: Final = 5.0
 
 
 class Job(Shown):
@@ -53,10 +75,29 @@ class Job(Shown):
         """Of the function that runs."""
         return self._view.code_name
 
+    user_code_name = name
+
+    @property
+    def user_code_id(self) -> UID:
+        """Of the function that runs."""
+        return self._view.code_uid
+
+    @property
+    def requesting_user(self) -> PersonView:
+        """For whom it runs."""
+        return self._view.requester
+
+    @property
+    def requested_by(self) -> UID:
+        """Their account."""
+        return self._view.requester.uid
+
     @property
     def status(self) -> JobState:
-        """Where it stands now."""
+        """Where it stands now. `sy.JobStatus` has the names that PySyft 0.9 has for that."""
         return self.refresh()._view.state
+
+    fetched_status = status
 
     @property
     def note(self) -> str:
@@ -89,6 +130,47 @@ class Job(Shown):
         return self._view.created_at
 
     @property
+    def updated_at(self) -> datetime:
+        """When it last came from one state into another, in UTC."""
+        return self._view.ended_at or self._view.started_at or self._view.created_at
+
+    @property
+    def worker(self) -> str:
+        """Who ran it, or runs it; empty where that is the node's own machine."""
+        return self._view.worker
+
+    @property
+    def worker_pool_name(self) -> str:
+        """Where it runs."""
+        return self._view.pool
+
+    @property
+    def priority(self) -> int:
+        """Of those that wait, the job with the highest is next; from -100 to 100."""
+        return self._view.priority
+
+    @property
+    def repeats(self) -> UID | None:
+        """The job of which it is another run: that failed, or was cancelled."""
+        return self._view.repeats
+
+    @property
+    def parent_job_id(self) -> UID | None:
+        """The job that launched it; None of one that a person called."""
+        return self._view.parent_uid
+
+    @property
+    def has_parent(self) -> bool:
+        """Whether another job launched it."""
+        return self._view.parent_uid is not None
+
+    @property
+    def parent(self) -> Job | None:
+        """The job that launched it; None of one that a person called."""
+        uid = self._view.parent_uid
+        return Job(self._session, self._session.ask(GetJob(uid=uid), JobReply).job) if uid else None
+
+    @property
     def current_iter(self) -> int:
         """How many steps are done, as the code says."""
         return self.refresh()._view.current_iter
@@ -113,18 +195,21 @@ class Job(Shown):
     @property
     def progress(self) -> str:
         """How far it is, as the code says; empty when it says nothing."""
-        view = self._view if self.has_ended else self.refresh()._view
-        if not view.n_iters:
-            return ""
-        part = min(view.current_iter / view.n_iters, 1.0)
-        bar = ("█" * round(part * _BAR)).ljust(_BAR)
-        return f"{part:4.0%} |{bar}| {view.current_iter}/{view.n_iters}"
+        bar = _bar_of(self.refresh()._view)
+        return bar.text() if bar else ""
+
+    @property
+    def eta_string(self) -> str | None:
+        """How long it has been running and how long it still will, and for how long an iteration: `[00:02<00:08]`.
+
+        None while its code has not said how far it is. By the node's clock, and as if all iterations took as long.
+        """
+        return _eta_of(self.refresh()._view)
 
     @property
     def subjobs(self) -> ViewList[Job]:
         """The runs it launched; those of a run on private data for whoever may read what that printed."""
-        reply = self._session.ask(ListJobs(parent_uid=self.id), JobsReply)
-        return ViewList("Job List", [Job(self._session, view) for view in reply.jobs])
+        return Jobs(self._session, parent_uid=self.id).get_all()
 
     @property
     def result(self) -> Pointer | None:
@@ -134,6 +219,15 @@ class Job(Shown):
             SyftException: it ended without one, and why.
         """
         return self._outcome() if self.resolved else None
+
+    @property
+    def resolve(self) -> Pointer | SyftNotReady:
+        """Its result, or that there is none yet.
+
+        Raises:
+            SyftException: it ended without one, and why.
+        """
+        return self._outcome() if self.resolved else SyftNotReady(f"{self.id} not ready yet.")
 
     def refresh(self) -> Job:
         """Ask the node how it stands."""
@@ -146,6 +240,8 @@ class Job(Shown):
     def wait(self, *, job_only: bool = False, timeout: float | None = None) -> Pointer:
         """Wait until it has ended, and return its result.
 
+        Where somebody looks, there is a bar as soon as its code has said how far it is (`sy.settings.quiet` hides it).
+
         Args:
             job_only: accepted for those who knew it; waiting is the same either way.
             timeout: seconds; None for as long as it takes.
@@ -153,12 +249,31 @@ class Job(Shown):
             InvalidState: it has not ended in that time; it goes on.
             SyftException: it ended without a result, and why.
         """
-        if not self.has_ended and not wait_until(self._ends_within, timeout):
+        if not self.has_ended and not self._wait(timeout):
             raise InvalidState(
                 f"Reached Timeout! '{self.name}' is still {self._view.state.value} after {timeout} s. "
                 "Wait again with `job.wait()`, or stop it with `job.kill()`."
             )
         return self._outcome()
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Whether it ends in that time; with a bar, where somebody looks."""
+        if not somebody_looks():
+            return wait_until(self._ends_within, timeout)
+        began = time.monotonic()
+        if wait_until(self._ends_within, SHORT_S if timeout is None else min(SHORT_S, timeout)):
+            return True
+        with progress_bar(self._view) as show:
+
+            def ends_within(wait_s: float) -> bool | None:
+                seen = self._view.standing
+                message = GetJob(uid=self.id, wait_s=wait_s, seen=seen)
+                self._view = self._session.ask(message, JobReply).job
+                show(self._view)
+                return True if self.has_ended else None if self._view.standing != seen else False
+
+            left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
+            return wait_until(ends_within, left)
 
     def _ends_within(self, wait_s: float) -> bool:
         self._view = self._session.ask(GetJob(uid=self.id, wait_s=wait_s), JobReply).job
@@ -198,14 +313,25 @@ class Job(Shown):
             return from_code(view.error_code, text)
         return InvalidState(text)
 
-    def logs(self, stdout: bool = True, stderr: bool = True, _print: bool = True) -> str | None:
-        """What it printed and how it failed, as far as you may see it.
+    def logs(
+        self, stdout: bool = True, stderr: bool = True, _print: bool = True, *, follow: bool = False
+    ) -> str | None:
+        """What it has printed so far and how it failed, as far as you may see it.
 
         Args:
             stdout: what it printed.
             stderr: what it printed to standard error, and its error.
             _print: print it here and return nothing.
+            follow: go on until it has ended, printing what it prints as it comes.
         """
+        if follow:
+            said: list[str] = []
+
+            def show(text: str) -> None:
+                print(text, end="", flush=True)
+
+            follow_log(self._session, self.id, show if _print else said.append, stdout=stdout, stderr=stderr)
+            return None if _print else "".join(said)
         log = self._session.ask(GetJobLog(self.id), JobLogReply)
         parts = [log.stdout if stdout else "", *((log.stderr, log.error) if stderr else ()), log.withheld]
         text = "\n".join(part.rstrip("\n") for part in parts if part).replace("\r", "\n")
@@ -215,13 +341,54 @@ class Job(Shown):
         return None
 
     def kill(self) -> SyftSuccess:
-        """Stop it, and what it launched."""
+        """Stop it, and what it launched; waits some seconds for its end, so that it can be restarted then.
+
+        Raises:
+            InvalidState: it has ended, or another job launched it.
+        """
         self._view = self._session.ask(KillJob(self.id), JobReply).job
+        if not self.has_ended:
+            wait_until(self._ends_within, _KILL_S)
         return SyftSuccess("Job killed successfully!", value=self)
 
-    def info(self) -> Card:
-        """All that is known of it."""
-        return self._card()
+    def restart(self) -> SyftSuccess:
+        """Run it again, after it failed or was cancelled; from then on this is the new run.
+
+        It is a job of its own (`repeats` says of which), and counts as a new call does.
+
+        Raises:
+            InvalidState: it has not ended, or ended well; another job launched it; its arguments are no longer kept.
+            SyftException: as for a new call.
+        """
+        self._view = self._session.ask(RestartJob(self.id), JobReply).job
+        return SyftSuccess("Great Success!", value=self)
+
+    def set_priority(self, priority: int) -> SyftSuccess:
+        """Put it before others that wait, or behind them.
+
+        Args:
+            priority: from -100 to 100; of those that wait, the job with the highest is next. Of a job of yours you can
+                lower it; only an administrator can raise it.
+        Raises:
+            InvalidState: it does not wait any more, or another job launched it.
+            InvalidInput: no such priority.
+            AuthorizationException: you may not put it there.
+        """
+        self._view = self._session.ask(SetJobPriority(self.id, priority), JobReply).job
+        return SyftSuccess(f"The priority of '{self.name}' is {self.priority}.", value=self)
+
+    def info(self, public_metadata: bool = True, result: bool = False) -> Card:
+        """What is known of it.
+
+        Args:
+            public_metadata: all but its result.
+            result: its result, where you may read it.
+        """
+        self._look_again()
+        facts = self._facts() if public_metadata else []
+        if not result:
+            return Card("JobInfo", [*facts, ("Result", "No result included")])
+        return Card("JobInfo", facts, self._result_block(bring=True))
 
     def row(self) -> Mapping[str, object]:
         """Its line in a list."""
@@ -233,12 +400,33 @@ class Job(Shown):
             "Requested by": view.requester.name,
             "Launched by": view.parent_uid.hex if view.parent_uid else "",
             "# Subjobs": view.subjobs,
-            "Progress": f"{view.current_iter}/{view.n_iters}" if view.n_iters else "--",
+            "Progress": _bar_of(view) or "--",
+            "ETA": "--" if self.has_ended else (_eta_of(view) or "--").replace("\n", " "),
+            "Priority": view.priority,
             "Created at": when(view.created_at),
             "Note": view.note,
         }
 
     def _card(self) -> Card:
+        self._look_again()
+        return Card("Job", self._facts(), self._result_block(bring=False))
+
+    def _look_again(self) -> None:
+        # Showing must not raise: where the node cannot be asked, it is shown as it was.
+        with contextlib.suppress(SyftException):
+            self.refresh()
+
+    def _result_block(self, *, bring: bool) -> list[tuple[str, Block]]:
+        """Its result as it is shown; one that is not here yet is fetched only if it is asked for."""
+        view = self._view
+        pointer = (
+            Pointer(view.result_uid, session=self._session, ref=view.result) if view.result_uid else None
+        )
+        if pointer is not None and (bring or pointer.is_here):
+            return [("Result", Value(pointer.get()))]
+        return []
+
+    def _facts(self) -> list[tuple[str, object]]:
         view = self._view
         used = view.resources
         facts: list[tuple[str, object]] = [
@@ -260,15 +448,43 @@ class Job(Shown):
             facts.append(("Limits", limits_text(view.limits)))
         if view.isolation:
             facts.append(("Isolation", view.isolation))
+        if view.pool != DEFAULT_POOL or view.worker:
+            on = f"{view.pool} on worker {view.worker}" if view.worker else view.pool
+            facts.append(("Worker Pool", on))
+        if view.priority:
+            facts.append(("Priority", view.priority))
+        if view.parent_uid:
+            facts.append(("Launched by", view.parent_uid.hex))
+        if view.repeats:
+            facts.append(("Another run of", view.repeats.hex))
         if view.subjobs:
             facts.append(("Subjobs", view.subjobs))
-        if view.n_iters:
-            facts.append(("Progress", f"{view.current_iter}/{view.n_iters}"))
+        if bar := _bar_of(view):
+            facts.append(("Progress", bar))
+        if not self.has_ended and (eta := _eta_of(view)):
+            facts.append(("ETA", eta.replace("\n", " ")))
         if view.note:
             facts.append(("Note", view.note))
-        pointer = Pointer(view.result_uid, ref=view.result) if view.result_uid else None
-        result = [("Result", Value(pointer.get()))] if pointer is not None and pointer.is_here else []
-        return Card("Job", facts, result)
+        return facts
+
+
+def _bar_of(view: JobView) -> Bar | None:
+    """How far it is, as its code says; None when it says nothing. The figures are its own word: any numbers."""
+    total = view.n_iters
+    if total is None or total <= 0:
+        return None
+    return Bar(min(max(view.current_iter / total, 0.0), 1.0), f"{view.current_iter}/{total}")
+
+
+def _eta_of(view: JobView) -> str | None:
+    total, done = view.n_iters, view.current_iter
+    if total is None or total <= 0 or done <= 0:
+        return None
+    if view.state is JobState.QUEUED:
+        return None  # it was lost, and begins again: how far it was tells nothing
+    each_s = view.running_s / done
+    left_s = max(0, total - done) * each_s
+    return f"[{clock(view.running_s)}<{clock(left_s)}]\n{clock(each_s)}s/it"
 
 
 class Jobs(Listing[Job]):
@@ -277,16 +493,17 @@ class Jobs(Listing[Job]):
     _title: ClassVar[str] = "Job List"
     _what: ClassVar[str] = "job"
 
-    def __init__(self, session: Session, code_uid: UID | None = None) -> None:
+    def __init__(self, session: Session, code_uid: UID | None = None, **only: Any) -> None:
         self._session = session
-        self._code_uid = code_uid
+        # Fields of `ListJobs`.
+        self._only = only if code_uid is None else {"code_uid": code_uid, **only}
 
     def _page(self, limit: int, offset: int) -> tuple[Sequence[Job], int]:
-        reply = self._session.ask(ListJobs(code_uid=self._code_uid, limit=limit, offset=offset), JobsReply)
+        reply = self._session.ask(ListJobs(limit=limit, offset=offset, **self._only), JobsReply)
         return [Job(self._session, view) for view in reply.jobs], reply.total
 
     def _at(self, index: int) -> Job:
-        if self._code_uid is not None:
+        if self._only:
             return super()._at(index)
         return Job(self._session, self._session.ask(GetJob(index=index), JobReply).job)
 
@@ -303,8 +520,20 @@ class Jobs(Listing[Job]):
 
     def get_active(self) -> ViewList[Job]:
         """The runs that have not ended."""
-        return ViewList(self._title, [job for job in self if not job.has_ended])
+        return Jobs(self._session, active=True).get_all()
+
+    def get_subjobs(self, uid: UID) -> ViewList[Job]:
+        """The runs that a job has launched; see `Job.subjobs`."""
+        return Jobs(self._session, parent_uid=uid).get_all()
+
+    def get_by_result_id(self, uid: UID) -> ViewList[Job]:
+        """The run whose result that object is: one, or none."""
+        return Jobs(self._session, result_uid=uid).get_all()
 
     def kill(self, id: UID) -> SyftSuccess:
         """Stop a run."""
         return self._by_uid(id).kill()
+
+    def restart(self, uid: UID) -> SyftSuccess:
+        """Run again what failed or was cancelled; the new run is the answer's `value`. See `Job.restart`."""
+        return self._by_uid(uid).restart()

@@ -22,6 +22,7 @@ from syft.errors import SyftException
 MAX_ROWS: Final = 50
 MAX_CELL: Final = 60
 MAX_VALUE: Final = 5_000
+_BAR: Final = 20
 _PREVIEW_ROWS: Final = 10
 _PREVIEW_COLUMNS: Final = 20
 # Joiners are part of how Persian, Hindi and emoji are written; alone they do no harm on a line of text.
@@ -34,6 +35,9 @@ _COLORS: Final = {"success": "46,160,67", "error": "218,54,51", "info": "56,139,
 
 
 # Text
+
+# What `wire` calls it.
+PARTITIONED: Final = "syft.Partitioned"
 
 
 def clean(text: object, *, joiners: bool = True) -> str:
@@ -61,6 +65,13 @@ def when(time: datetime | None) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S") if time else ""
 
 
+def clock(seconds: float) -> str:
+    """A time as a clock shows it: minutes and seconds, with hours where there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
+
+
 def size(count: int) -> str:
     """A number of bytes as people read it."""
     amount = float(count)
@@ -69,6 +80,13 @@ def size(count: int) -> str:
             return f"{count} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
         amount /= 1024
     raise AssertionError("unreachable")
+
+
+def kind(type_name: str, shape: tuple[int, ...] | None) -> str:
+    """What a value is that is elsewhere, as people read it: of a partitioned one, how many parts it has."""
+    if type_name == PARTITIONED:
+        return f"partitioned: {shape[0]} parts" if shape else "partitioned"
+    return type_name
 
 
 def value_text(value: Any) -> str:
@@ -83,9 +101,13 @@ def value_text(value: Any) -> str:
     )
 
 
+def _text_cell(one: object) -> str:
+    return one.text() if isinstance(one, Bar) else cell(one)  # the gap in a bar is not a space between words
+
+
 def text_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns of text, as wide as what is in them."""
-    lines = [[cell(column) for column in columns], *([cell(one) for one in row] for row in rows)]
+    lines = [[cell(column) for column in columns], *([_text_cell(one) for one in row] for row in rows)]
     widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
     return "\n".join(
         "  ".join(one.ljust(width) for one, width in zip(line, widths, strict=True)).rstrip()
@@ -109,11 +131,46 @@ def _pre(text: object, *, joiners: bool = True) -> str:
     return _tag("pre", f"{_MONO};margin:4px 0", _escape(text, joiners=joiners))
 
 
+@dataclass(frozen=True)
+class Bar:
+    """How far something is.
+
+    Args:
+        part: done, from 0 to 1.
+        note: what to say beside it.
+    """
+
+    part: float
+    note: str = ""
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """For a terminal."""
+        bar = ("█" * round(self.part * _BAR)).ljust(_BAR)
+        return f"{self.part:4.0%} |{bar}| {clean(self.note)}".rstrip()
+
+    def html(self) -> str:
+        """For a notebook."""
+        done = _tag("div", f"width:{self.part:.0%};height:100%;background:rgb({_COLORS['info']})", "")
+        frame = f"{_BORDER};display:inline-block;width:120px;height:10px;overflow:hidden;margin-right:6px"
+        return _tag(
+            "span",
+            "white-space:nowrap",
+            _tag("div", frame, done) + _escape(f"{self.part:.0%} {self.note}".rstrip()),
+        )
+
+
+def _html_cell(one: object) -> str:
+    return one.html() if isinstance(one, Bar) else _escape(one)
+
+
 def _html_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     padded = "padding:2px 10px;text-align:left;vertical-align:top"
     head = "".join(_tag("th", padded, _escape(column)) for column in columns)
     body = "".join(
-        "<tr>" + "".join(_tag("td", padded, _escape(one)) for one in row) + "</tr>" for row in rows
+        "<tr>" + "".join(_tag("td", padded, _html_cell(one)) for one in row) + "</tr>" for row in rows
     )
     table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
     return _tag("div", "overflow-x:auto", _tag("table", "border-collapse:collapse", table))
@@ -206,11 +263,11 @@ class Table:
     def html(self) -> str:
         """For a notebook."""
         rows, more = self._shown()
-        cut = [[cell(one) for one in row] for row in rows]
+        cut = [[one if isinstance(one, Bar) else cell(one) for one in row] for row in rows]
         return (_html_table(self.columns, cut) if rows else "") + _escape(more)
 
 
-Block = Code | Value | Text | Table
+Block = Code | Value | Text | Table | Bar
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,7 +294,7 @@ class Card:
     def html(self) -> str:
         """For a notebook."""
         facts = "".join(
-            _tag("div", "", f"<b>{_escape(label)}:</b> {_escape(text)}") for label, text in self.facts
+            _tag("div", "", f"<b>{_escape(label)}:</b> {_html_cell(text)}") for label, text in self.facts
         )
         blocks = "".join(
             (_tag("div", "margin-top:6px", f"<b>{_escape(heading)}:</b>") if heading else "") + block.html()
@@ -388,6 +445,11 @@ def _notebook_display() -> Any:
     if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
         return None
     return sys.modules["IPython.display"].display
+
+
+def somebody_looks() -> bool:
+    """Whether what moves, such as a bar, is seen by a person: in a notebook or on a terminal, unless we are quiet."""
+    return not settings.quiet and (_notebook_display() is not None or sys.stderr.isatty())
 
 
 # Errors in a notebook

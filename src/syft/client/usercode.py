@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from syft.client.datasets import AssetView, DatasetView
+from syft.client.following import SHORT_S
 from syft.client.function import bind_names
 from syft.client.jobs import Job, Jobs
 from syft.client.limits import Limits
 from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
 from syft.client.policies import input_text, output_text
-from syft.client.present import Block, Card, Code, Shown, Text, when
+from syft.client.present import Block, Card, Code, Shown, Text, somebody_looks, when
 from syft.client.session import Session
 from syft.client.waiting import WAIT_S
 from syft.errors import InvalidInput
@@ -140,7 +141,10 @@ class UserCode(Shown):
         """
         inputs = bind_names(self._view.submission, args, kwargs)
         arguments = {name: _argument(self._session, name, value) for name, value in inputs.items()}
-        message = CallCode(arguments, code_uid=self.id, wait_s=WAIT_S if blocking else 0.0)
+        # Where it may say how far it is and somebody looks, the waiting with its bar is the job's own.
+        bar = self._view.submission.uses_datasite and somebody_looks()
+        wait_s = (SHORT_S if bar else WAIT_S) if blocking else 0.0
+        message = CallCode(arguments, code_uid=self.id, wait_s=wait_s)
         job = Job(self._session, self._session.ask(message, JobReply).job)
         return job.wait() if blocking else job
 

@@ -287,7 +287,8 @@ def test_not_waiting_gives_a_job(admin: Client, scientist: Client, asset: AssetV
     assert job.has_ended
     assert job.progress.startswith("100% |████████████████████| ")
     assert "Status: released" in repr(job)
-    assert "Result:\n3" in repr(job.info())
+    assert "Result:\n3" in repr(job.info(result=True))
+    assert "Result:\n3" in repr(job)
     assert scientist.jobs[-1].id == job.id
     assert scientist.jobs[job.id].name == "stepwise"
     assert [one.id for one in scientist.code.stepwise.jobs] == [job.id]

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from syft.client import waiting
 from syft.client.client import Client
 from syft.client.login import login
 from syft.client.waiting import WAIT_S, wait_until
-from syft.jobs.worker import WAITING_PER_ACCOUNT
+from syft.jobs.waiters import WAITING_PER_ACCOUNT
 from syft.model.request import RequestState
 from syft.node.node import Node
 from syft.transport.base import Parcel
@@ -64,6 +65,16 @@ def test_a_node_that_answers_at_once_is_not_asked_without_a_pause() -> None:
     assert asked.waits[-1] == 0, "how it stands at the end is what counts"
 
 
+def test_each_pause_is_longer_than_the_last_until_a_node_has_something_to_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(waiting.time, "sleep", slept.append)
+    answers: list[bool | None] = [False] * 6 + [None, None, False] + [True]
+    assert wait_until(lambda wait_s: answers.pop(0), None)
+    assert slept == [0.2, 0.4, 0.8, 1.6, 1.6, 1.6, 0.2]
+
+
 @pytest.mark.parametrize("block", [False, True])
 def test_who_waits_where_many_wait_does_not_flood_the_node(
     node: Node, admin: Client, scientist: Client, block: bool
@@ -73,8 +84,8 @@ def test_who_waits_where_many_wait_does_not_flood_the_node(
     asking = login("sheldon@test.org", "123", route=route).objects[pointer.id]
     with ExitStack() as seats:
         for _ in range(WAITING_PER_ACCOUNT):
-            assert seats.enter_context(node.open().workers.seat(scientist.account.id))
-        assert not seats.enter_context(node.open().workers.seat(scientist.account.id))
+            assert seats.enter_context(node.open().crews.waiters.seat(scientist.account.id))
+        assert not seats.enter_context(node.open().crews.waiters.seat(scientist.account.id))
         before = route.sent
         if block:
             asking.request(block=True, timeout_secs=0.5)

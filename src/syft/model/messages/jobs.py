@@ -11,8 +11,23 @@ from syft.model.job import Argument, JobResources, JobState
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.object import ValueRef
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 from syft.model.user import PersonView
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far a job is, as somebody who may see it sees it.
+
+    Args:
+        state: where it stands.
+        current_iter: progress as the code reports it.
+        n_iters: of how many.
+    """
+
+    state: JobState
+    current_iter: int = 0
+    n_iters: int | None = None
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +54,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         started_at: when it began, in UTC.
         ended_at: when it ended, in UTC.
         limits: what it may use.
+        pool: where it runs, by name.
+        running_s: for how many seconds it has been running, by the node's clock; until its end, where it has ended.
+        priority: of those that wait, the one with the highest is next.
+        worker: who ran it, where that was not the node's own machine.
+        repeats: the job of which this is another run.
     """
 
     uid: UID
@@ -61,6 +81,16 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     limits: JobLimits = JobLimits()
+    pool: str = DEFAULT_POOL
+    running_s: float = 0.0
+    priority: int = 0
+    worker: str = ""
+    repeats: UID | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """What of it changes while it runs."""
+        return Standing(self.state, self.current_iter, self.n_iters)
 
 
 class CallCode(Message, frozen=True, tag="jobs.call"):
@@ -86,32 +116,75 @@ class GetJob(Message, frozen=True, tag="jobs.get"):
         uid: which; or
         index: its place, oldest first.
         wait_s: how long the answer may wait for the job to end, in seconds.
+        seen: how it stood when the caller last saw it: the answer does not wait once it stands otherwise.
     """
 
     uid: UID | None = None
     index: int | None = None
     wait_s: float = 0.0
+    seen: Standing | None = None
 
 
 class ListJobs(Message, frozen=True, tag="jobs.list"):
-    """Which jobs may I see, oldest first? Answered by `JobsReply`."""
+    """Which jobs may I see, oldest first? Answered by `JobsReply`.
+
+    Args:
+        code_uid: only runs of that code.
+        parent_uid: only what that job has launched.
+        limit: at most so many; 0 for as many as a page holds.
+        offset: after leaving out so many.
+        result_uid: only the one whose result that object is.
+        active: only those that have not ended.
+    """
 
     code_uid: UID | None = None
     parent_uid: UID | None = None
     limit: int = 0
     offset: int = 0
+    result_uid: UID | None = None
+    active: bool = False
 
 
 class GetJobLog(Message, frozen=True, tag="jobs.log"):
-    """What did it print, and how did it fail? Answered by `JobLogReply`."""
+    """What did it print, and how did it fail? Answered by `JobLogReply`, also while it runs.
+
+    Args:
+        uid: which job.
+        after_stdout: how many characters of what it printed the caller has already.
+        after_stderr: likewise, of what it printed to standard error.
+        attempt: of which attempt these are; a job that was begun again prints from the beginning.
+        wait_s: how long the answer may wait for more, or for the job's end, in seconds.
+    """
 
     uid: UID
+    after_stdout: int = 0
+    after_stderr: int = 0
+    attempt: int = 0
+    wait_s: float = 0.0
 
 
 class KillJob(Message, frozen=True, tag="jobs.kill"):
     """Stop it. Answered by `JobReply`."""
 
     uid: UID
+
+
+class RestartJob(Message, frozen=True, tag="jobs.restart"):
+    """Run again what failed or was cancelled, as a job of its own. Answered by that job's `JobReply`."""
+
+    uid: UID
+
+
+class SetJobPriority(Message, frozen=True, tag="jobs.priority"):
+    """Put a job that waits before others, or behind them. Answered by `JobReply`.
+
+    Args:
+        uid: which.
+        priority: from -100 to 100; of those that wait, the one with the highest is next.
+    """
+
+    uid: UID
+    priority: int
 
 
 class JobReply(Message, frozen=True, tag="jobs.reply"):
@@ -135,9 +208,13 @@ class JobLogReply(Message, frozen=True, tag="jobs.log.reply"):
         stderr: what it printed to standard error.
         error: exception and traceback, or why it was stopped.
         withheld: a sentence that says what is not shown and why; empty when this is all of it.
+        ended: whether nothing more will come.
+        attempt: which attempt printed this.
     """
 
     stdout: str
     stderr: str
     error: str
     withheld: str = ""
+    ended: bool = True
+    attempt: int = 0

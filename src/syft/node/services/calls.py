@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 
@@ -17,15 +18,17 @@ from syft.errors import (
     NotFound,
     TooManyAttempts,
 )
-from syft.jobs.limits import granted_limits
+from syft.jobs.crew import Place
+from syft.jobs.limits import get_pool, granted_limits
+from syft.jobs.machine import has_ended
 from syft.jobs.nested import check_all_found, pin_nested
 from syft.jobs.sink import type_of_value
-from syft.jobs.worker import Place
 from syft.model.code import Code, Constant, Mode
 from syft.model.job import (
+    OPEN,
+    Argument,
     BoundArgument,
     Job,
-    JobState,
     ObjectArgument,
     Release,
     StoredArgument,
@@ -49,9 +52,6 @@ from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_
 from syft.policy.outputs import can_leave, check_can_leave
 from syft.store.base import OneOf, Reader
 
-# What one account may have waiting or running at once.
-MAX_OPEN_JOBS = 200
-
 
 @handles(CallCode, needs=Capability.RUN_CODE)
 def call_code(ctx: Context, message: CallCode) -> Message:
@@ -68,9 +68,30 @@ def call_code(ctx: Context, message: CallCode) -> Message:
         AuthorizationException: a run on mock values without leave.
         InvalidInput: arguments that the function or its policy does not take.
     """
+    with ctx.site.store.reading() as reader:
+        code = code_for(ctx, reader, message.code_uid, message.name)
+    job = queue_run(ctx, code, message.arguments)
+    # One that was answered before is over, whoever has ended it.
+    return reply(ctx, job if has_ended(job) else when_ended(ctx, job, message.wait_s))
+
+
+def queue_run(
+    ctx: Context, code: Code, arguments: Mapping[str, Argument], *, repeats: Job | None = None
+) -> Job:
+    """Queue a run of a code for its author: the one way for calls, new ones and those that are made again.
+
+    Args:
+        ctx: who calls.
+        code: what to run.
+        arguments: by parameter.
+        repeats: the job of which it is another run; then it sees what that one saw, or it is refused.
+    Returns:
+        The new job; or an earlier one on the same inputs, where no further result may leave.
+    Raises:
+        SyftException: as `call_code`.
+    """
     site = ctx.site
     with site.store.reading() as reader:
-        code = code_for(ctx, reader, message.code_uid, message.name)
         if code.owner_uid != ctx.caller.uid:
             raise NotFound(f"You have no function '{code.name}' here. Only its author calls a function.")
         if code.protocol is not None:
@@ -78,27 +99,32 @@ def call_code(ctx: Context, message: CallCode) -> Message:
                 f"'{code.name}' is a step of a protocol: it runs when that is run, and by itself not."
             )
         check_open_jobs(ctx, reader)
-        arguments = by_parameter(code.submission, message.arguments)
+        get_pool(reader, code.submission.pool)
+        named = by_parameter(code.submission, arguments)
         request = request_for(reader, code)
-        mode = _mode(ctx, code, request, arguments)
+        mode = _mode(ctx, code, request, named)
+        if repeats is not None and mode is not repeats.mode:
+            raise InvalidState(
+                f"'{code.name}' ran on {repeats.mode.value} values, and would run on {mode.value} values now. Call it "
+                "anew to have that."
+            )
         if mode is Mode.PRIVATE and request is not None:
-            bound = bind(code.submission, arguments)
+            bound = bind(code.submission, named)
         else:
-            check_complete(code.submission, arguments)
+            check_complete(code.submission, named)
             _, missing = pin_nested(reader, code)
             check_all_found(code, missing)
-            bound = arguments
+            bound = named
     try:
-        with site.workers.place() as place, ExitStack() as landing:
+        with site.crews.place(code.submission.pool, ctx.user_uid) as place, ExitStack() as landing:
             stored = {name: stored_argument(ctx, landing, name, argument) for name, argument in bound.items()}
             key = inputs_key(stored)
             if mode is Mode.PRIVATE and request is not None:
                 check_bound(code.submission, stored, partial(type_of_value, site.blobs))
                 _check_new(ctx, code, request, key)
-            job = _queue(ctx, place, code, request, mode, stored, key)
+            return _queue(ctx, place, code, request, mode, stored, key, repeats)
     except _AnsweredBefore as before:
-        return reply(ctx, before.job)
-    return reply(ctx, when_ended(ctx, job, message.wait_s))
+        return before.job
 
 
 def check_open_jobs(ctx: Context, reader: Reader) -> None:
@@ -107,11 +133,10 @@ def check_open_jobs(ctx: Context, reader: Reader) -> None:
     Raises:
         TooManyAttempts: they have enough.
     """
-    open_states = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
-    if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= MAX_OPEN_JOBS:
-        raise TooManyAttempts(
-            f"You have {MAX_OPEN_JOBS} jobs waiting or running. Wait until some have ended."
-        )
+    open_states = OneOf("state", OPEN)
+    most = ctx.site.settings.open_per_user
+    if reader.count(Job, open_states, requester_uid=ctx.user_uid, parent_uid=None) >= most:
+        raise TooManyAttempts(f"You have {most} jobs waiting or running. Wait until some have ended.")
 
 
 def _queue(
@@ -122,6 +147,7 @@ def _queue(
     mode: Mode,
     stored: dict[str, BoundArgument],
     key: str,
+    repeats: Job | None,
 ) -> Job:
     under = request if mode is Mode.PRIVATE else None
     job = Job(
@@ -134,8 +160,11 @@ def _queue(
         arguments=stored,
         inputs_key=key,
         created_at=ctx.now,
+        pool=code.submission.pool,
+        repeats=repeats.uid if repeats else None,
     )
-    event = ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value)
+    detail = {"repeats": repeats.uid.hex} if repeats else {}
+    event = ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value, **detail)
     with ctx.site.store.writing(event) as tx:
         limits = granted_limits(tx, code.submission, under, ctx.site.limits)
         return place.take(tx, msgspec.structs.replace(job, limits=limits))

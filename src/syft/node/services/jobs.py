@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from syft.access.checks import can_read_log, can_see_job
-from syft.errors import InvalidState, NotFound
+import msgspec
+
+from syft.access.checks import can_read_log, can_see_job, check_can_set_priority
+from syft.errors import InvalidInput, InvalidState, NotFound
 from syft.jobs.machine import has_ended, move
 from syft.jobs.steps import without_values
 from syft.jobs.values import let_go
 from syft.model.code import Mode
-from syft.model.job import Job, JobLog, JobState, ObjectArgument
+from syft.model.job import OPEN, PRIORITIES, Job, JobLog, JobState, ObjectArgument
 from syft.model.message import Message
 from syft.model.messages.jobs import (
     GetJob,
@@ -19,6 +21,8 @@ from syft.model.messages.jobs import (
     JobView,
     KillJob,
     ListJobs,
+    SetJobPriority,
+    Standing,
 )
 from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
@@ -26,11 +30,12 @@ from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.services.grants import may_read
-from syft.node.services.views import job_view, of_caller, sees_some, some_of
-from syft.node.services.waiting import when_ended
+from syft.node.services.views import in_steps, job_view, of_caller, sees_some, some_of
+from syft.node.services.waiting import when_ended, when_news
 from syft.store.base import Condition, NotEqual, OneOf, Reader
 
 _NOT_THERE = "There is no such job, or it is not yours to see."
+_WITHHELD = "What a private run prints stays with the data owner; run it on the mock to see it."
 
 
 def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:
@@ -52,7 +57,12 @@ def _owners(reader: Reader, job: Job) -> tuple[UID, ...]:
     return tuple(dict.fromkeys(owners))
 
 
-def _visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
+def visible_job(ctx: Context, reader: Reader, uid: UID) -> Job:
+    """A job that the caller may see.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+    """
     job = reader.find(Job, uid=uid)
     if job is None or not can_see_job(ctx.caller, job, _owners(reader, job)):
         raise NotFound(_NOT_THERE)
@@ -69,28 +79,52 @@ def _view(ctx: Context, reader: Reader, job: Job) -> JobView:
     result = reader.find(ObjectRecord, uid=job.result_uid) if job.result_uid else None
     with_result = result is not None and may_read(ctx.caller, reader, result)
     with_log = can_read_log(ctx.caller, job, _owners(reader, job))
-    return job_view(reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log)
+    return job_view(
+        reader, ctx.site.runs.progress(job), with_result=with_result, with_log=with_log, now=ctx.site.clock()
+    )
 
 
 @handles(GetJob, needs=Capability.RUN_CODE)
 def get_job(ctx: Context, message: GetJob) -> Message:
-    """One job, after waiting for its end as long as the caller wants and an answer may.
+    """One job, after waiting for its end, or for any news of it, as long as the caller wants and an answer may.
 
     Raises:
         NotFound: not there, or not for the caller.
     """
     with ctx.site.store.reading() as reader:
         if message.uid is not None:
-            job = _visible_job(ctx, reader, message.uid)
+            job = visible_job(ctx, reader, message.uid)
         else:
             skip, newest_first = place(message.index)
             found = _visible_jobs(ctx, reader, [], 1, skip, newest_first=newest_first)
             if not found:
                 raise NotFound(_NOT_THERE)
             job = found[0]
+        with_log = can_read_log(ctx.caller, job, _owners(reader, job))
     if message.wait_s > 0 and not has_ended(job):
-        job = when_ended(ctx, job, message.wait_s)
+        if message.seen is None:
+            job = when_ended(ctx, job, message.wait_s)
+        else:
+            job = _when_seen_otherwise(ctx, job, message.seen, with_log, message.wait_s)
     return reply(ctx, job)
+
+
+def _when_seen_otherwise(ctx: Context, job: Job, seen: Standing, with_log: bool, wait_s: float) -> Job:
+    """The job when it has ended or stands otherwise than the caller saw it last, as the caller sees it.
+
+    Who sees tenths waits for tenths: an answer that came whenever the code says something would be a line to them.
+    """
+
+    def look() -> Job:
+        with ctx.site.store.reading() as reader:
+            return reader.get(Job, job.uid)
+
+    def is_news(job: Job) -> bool:
+        shown = ctx.site.runs.progress(job)
+        shown = shown if with_log else in_steps(shown)
+        return has_ended(job) or Standing(shown.state, shown.current_iter, shown.n_iters) != seen
+
+    return when_news(ctx, job.uid, look, is_news, has_ended, wait_s, "progress")
 
 
 def _visible_jobs(
@@ -134,6 +168,10 @@ def list_jobs(ctx: Context, message: ListJobs) -> Message:
         conditions.append(OneOf("code_uid", [message.code_uid]))
     if message.parent_uid is not None:
         conditions.append(OneOf("parent_uid", [message.parent_uid]))
+    if message.result_uid is not None:
+        conditions.append(OneOf("result_uid", [message.result_uid]))
+    if message.active:
+        conditions.append(OneOf("state", OPEN))
     with ctx.site.store.reading() as reader:
         found = _visible_jobs(ctx, reader, conditions, limit, offset)
         total = _count_visible(ctx, reader, conditions)
@@ -144,18 +182,46 @@ def list_jobs(ctx: Context, message: ListJobs) -> Message:
 def get_job_log(ctx: Context, message: GetJobLog) -> Message:
     """What a job printed: all of it to those who may read the data, nothing of a private run to others.
 
+    Of one that runs, what it has printed so far, after waiting for more as long as the caller wants and an answer may.
+
     Raises:
         NotFound: not there, or not for the caller.
     """
     with ctx.site.store.reading() as reader:
-        job = _visible_job(ctx, reader, message.uid)
-        log = reader.find(JobLog, uid=job.uid) or JobLog(uid=job.uid)
-        if can_read_log(ctx.caller, job, _owners(reader, job)):
-            return JobLogReply(log.stdout, log.stderr, log.error)
-    # "print, logging, warnings, exception texts: none carries private values past the output policy".
-    return JobLogReply(
-        "", "", job.note, "What a private run prints stays with the data owner; run it on the mock to see it."
-    )
+        job = visible_job(ctx, reader, message.uid)
+        may_read = can_read_log(ctx.caller, job, _owners(reader, job))
+    if may_read:
+        return when_news(
+            ctx,
+            job.uid,
+            lambda: _log_after(ctx, message),
+            lambda log: bool(log.stdout or log.stderr) or log.ended,
+            lambda log: log.ended,
+            message.wait_s,
+            "printed",
+        )
+    # "print, logging, warnings, exception texts: none carries private values past the output policy": neither what is
+    # printed, nor how much, nor when. Whoever may not read it waits for the end, which they may know, and hears once.
+    if message.wait_s > 0 and not has_ended(job):
+        job = when_ended(ctx, job, message.wait_s)
+    return JobLogReply("", "", job.note, _WITHHELD, ended=has_ended(job))
+
+
+def _log_after(ctx: Context, message: GetJobLog) -> JobLogReply:
+    """The part of a job's log that somebody who may read it does not have yet."""
+    # Asked before the store: a run that ends in between has its log there, and nothing is left out.
+    said = ctx.site.runs.live.said(message.uid)
+    with ctx.site.store.reading() as reader:
+        job = reader.get(Job, message.uid)
+        stored = reader.find(JobLog, uid=job.uid)
+    attempt = job.attempt if said is None or stored is not None else said.attempt
+    if stored is not None:
+        stdout, stderr, error = stored.stdout, stored.stderr, stored.error
+    else:
+        stdout, stderr, error = (said.stdout, said.stderr, "") if said is not None else ("", "", "")
+    if message.attempt == attempt:
+        stdout, stderr = stdout[max(message.after_stdout, 0) :], stderr[max(message.after_stderr, 0) :]
+    return JobLogReply(stdout, stderr, error, ended=has_ended(job), attempt=attempt)
 
 
 @handles(KillJob, needs=Capability.RUN_CODE)
@@ -168,16 +234,19 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
     """
     site = ctx.site
     with site.store.writing(ctx.event("job.cancel_asked", message.uid)) as tx:
-        job = _visible_job(ctx, tx, message.uid)
+        job = visible_job(ctx, tx, message.uid)
         if has_ended(job):
-            raise InvalidState(f"The job is {job.state.value} already.")
+            raise InvalidState(f"Job is not running: it is {job.state.value} already.")
         if job.parent_uid is not None:
-            raise InvalidState("This job was launched by another; stop that one, and all it launched stops.")
+            raise InvalidState(
+                "Not possible to cancel subjobs. To stop execution, please cancel the parent job: all that it launched "
+                "stops with it."
+            )
         if job.state is JobState.QUEUED:
             job = move(job, JobState.CANCELLED, note="It was cancelled before it began.", ended_at=ctx.now)
             tx.replace(without_values(job))
     if job.state is JobState.CANCELLED:
-        site.workers.ended(job.uid)
+        site.crews.ended(job.uid)
         let_go(site.store, site.blobs, job)
         return reply(ctx, job)
     site.runs.cancel(job)
@@ -185,4 +254,36 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
         job = reader.get(Job, job.uid)
     if has_ended(job):
         site.runs.forget(job)
+    return reply(ctx, job)
+
+
+@handles(SetJobPriority, needs=Capability.RUN_CODE)
+def set_job_priority(ctx: Context, message: SetJobPriority) -> Message:
+    """Put a job that waits before others, or behind them.
+
+    Raises:
+        NotFound: not there, or not for the caller.
+        InvalidInput: no such priority.
+        InvalidState: it does not wait any more, or was launched by another job.
+        AuthorizationException: the caller may not put it there.
+    """
+    least, most = PRIORITIES
+    if not least <= message.priority <= most:
+        raise InvalidInput(f"A priority is from {least} to {most}; what is not said is 0.")
+    site = ctx.site
+    event = ctx.event("job.priority_set", message.uid, priority=str(message.priority))
+    with site.store.writing(event) as tx:
+        job = visible_job(ctx, tx, message.uid)
+        if job.parent_uid is not None:
+            raise InvalidState(
+                "A subjob has the place of the job that launched it; set the priority of that one."
+            )
+        check_can_set_priority(ctx.caller, job, message.priority)
+        if job.state is not JobState.QUEUED:
+            raise InvalidState(
+                f"A job that is {job.state.value} does not wait any more, so that its place does not matter."
+            )
+        job = msgspec.structs.replace(job, priority=message.priority)
+        tx.replace(job)
+    site.crews.set_priority(job.uid, job.priority)
     return reply(ctx, job)

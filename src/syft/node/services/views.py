@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from syft.errors import InvalidCode, InvalidInput, NotFound
 from syft.jobs.limits import ceiling_of
 from syft.jobs.nested import pin_nested
 from syft.model.code import Code, Part
-from syft.model.job import Job, JobResources, Release
+from syft.model.job import Job, JobResources, JobState, Release
 from syft.model.limits import MIB, JobLimits
 from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
@@ -236,7 +237,7 @@ def _power(count: int) -> int:
     return 1 << (count - 1).bit_length() if count > 0 else 0
 
 
-def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> JobView:
+def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool, now: datetime) -> JobView:
     """A job for somebody who may see it.
 
     Args:
@@ -244,6 +245,7 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         job: the job.
         with_result: whether the caller may read its result.
         with_log: whether the caller may read what it printed, and so its progress as it is, and how much it launched.
+        now: the time, in UTC.
     """
     used = job.resources
     if not with_log:
@@ -273,4 +275,17 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool) -> 
         started_at=job.started_at,
         ended_at=job.ended_at,
         limits=job.limits,
+        pool=job.pool,
+        running_s=_running_s(job, now),
+        priority=job.priority,
+        worker=job.worker,
+        repeats=job.repeats,
     )
+
+
+def _running_s(job: Job, now: datetime) -> float:
+    """For how long a job has been running, in seconds: by the node's clock, since the caller's may be another."""
+    # One that its server's death put back into the queue has a start of then.
+    if job.started_at is None or job.state is JobState.QUEUED:
+        return 0.0
+    return max(0.0, ((job.ended_at or now) - job.started_at).total_seconds())
