@@ -33,17 +33,20 @@ class Unsuitable(Exception):
     """No container can be made of this interpreter; says why."""
 
 
-def visible_paths(protected: Iterable[str]) -> list[str]:
+def visible_paths(protected: Iterable[str], packages: str = "") -> list[str]:
     """What is seen of the machine: what a run may read, and the interpreter itself, which is started anew.
 
     Args:
         protected: directories that no run may see.
+        packages: a directory of packages beside the interpreter's; empty for none.
     Raises:
         UnsafeClosure: libraries are where data are.
         Unsuitable: libraries are where a run's own directories are.
     """
     # The container's own kernel tells of processors.
-    libraries = [path for path in closure.readable_paths(protected) if not closure.is_within(path, "/sys")]
+    libraries = [
+        path for path in closure.readable_paths(protected, packages) if not closure.is_within(path, "/sys")
+    ]
     paths = closure.outermost([*libraries, *_links_to(sys.executable)])
     for hidden in mounts.hidden_by_own(paths):
         raise Unsuitable(

@@ -38,22 +38,29 @@ class UnsafeClosure(Exception):
     """What a run would have to read contains what it must not read; says which."""
 
 
-def readable_paths(protected: Iterable[str] = ()) -> list[str]:
+def readable_paths(protected: Iterable[str] = (), packages: str = "") -> list[str]:
     """The paths that importing needs, none of them inside another, with what their links lead to.
 
     Args:
         protected: directories that no run may see.
+        packages: a directory of packages beside the interpreter's; empty for none. It alone may be in what is
+            protected: it is a node's, made of nothing but packages.
     Raises:
         UnsafeClosure: one of the paths contains a protected directory, or is in one with more than libraries.
     """
     wanted = list(_SYSTEM)
     for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix}:
         wanted.append(f"{prefix}/lib" if prefix in _SHARED_PREFIXES else prefix)
-    wanted += [path for path in sys.path if path and os.path.isdir(path)]
+    wanted += [path for path in (packages, *sys.path) if path and os.path.isdir(path)]
     there = [os.path.abspath(path) for path in wanted if os.path.lexists(path)]
     real = [os.path.realpath(path) for path in there if os.path.exists(path)]
     _check_protected([*there, *real], protected)
     return outermost([*there, *real])
+
+
+def importable_names(packages: str) -> frozenset[str]:
+    """The names under which something can be imported from a directory: of packages, modules and extensions."""
+    return frozenset(name.partition(".")[0] for name in os.listdir(packages))
 
 
 def _check_protected(paths: Sequence[str], protected: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
         scratch: directory in which each run gets one of its own.
         protected: directories that no run may be able to read.
         environment: that the zygote has, for what it starts in its place.
+        packages: directory of packages that runs find before the server's own; empty for none.
     """
 
     level: str
@@ -30,6 +31,7 @@ class Configure(msgspec.Struct, tag=True, frozen=True):
     scratch: str
     protected: list[str]
     environment: dict[str, str]
+    packages: str = ""
 
 
 class Fork(msgspec.Struct, tag=True, frozen=True):

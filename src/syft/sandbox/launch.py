@@ -69,6 +69,7 @@ class Launcher:
         environment: added to what every run sees.
         protected: directories that no run may be able to read; kept to at levels that restrict files.
         delegation: where runs get their control groups.
+        packages: directory of packages that runs find before the server's own; empty for none.
     """
 
     def __init__(
@@ -78,8 +79,10 @@ class Launcher:
         environment: Mapping[str, str],
         protected: Sequence[str],
         delegation: Delegation,
+        packages: str = "",
     ) -> None:
         self._level_asked = level
+        self._packages = packages
         self._preload = list(preload)
         self._protected = list(protected)
         self._environment = {**ENVIRONMENT, **environment}
@@ -270,6 +273,7 @@ class Launcher:
             str(self._held.path),
             self._protected,
             self._environment,
+            self._packages,
         )
         try:
             send(self._connection, configure, door)

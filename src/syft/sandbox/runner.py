@@ -66,6 +66,8 @@ class EmbeddedRunner(Runner):
         environment: variables that every run sees beside the fixed ones.
         canary_every_s: how often the fence must prove itself again while the runner lives.
         idle_s: how long the parent of a profile stands without a run; the one of all others always does.
+        packages: directory of packages that runs find before this interpreter's own. Only runs import from it; so
+            what is preloaded and is in there, too, is imported by each run itself.
     Raises:
         InvalidInput: there is no such level.
     """
@@ -81,12 +83,14 @@ class EmbeddedRunner(Runner):
         canary_every_s: float = 600.0,
         profiles: Mapping[str, Profile] = PROFILES,
         idle_s: float = 600.0,
+        packages: Path | None = None,
     ) -> None:
         for one, allowed in ((level, (AUTO, *LEVELS)), (minimum, LEVELS)):
             if one not in allowed:
                 raise InvalidInput(f"'{one}' is not a level of isolation; they are {', '.join(LEVELS)}")
         self._protected = [str(path.absolute()) for path in protected]
         self._preload = tuple(preload)
+        self._packages = str(packages.absolute()) if packages is not None else ""
         self._environment = dict(environment or {})
         self._delegation = Delegation()
         self._profiles = dict(profiles)
@@ -206,7 +210,7 @@ class EmbeddedRunner(Runner):
     def _launcher(self, level: str, profile: str) -> Launcher:
         more = self._profiles[profile].preload if profile != BASE else ()
         preload = [*self._preload, *more]
-        return Launcher(level, preload, self._environment, self._protected, self._delegation)
+        return Launcher(level, preload, self._environment, self._protected, self._delegation, self._packages)
 
     def _run(self, execution: Execution, supervisor: Supervisor, lifeline: Lifeline) -> Outcome:
         self._check_usable()

@@ -125,7 +125,7 @@ class Warden:
         self._configure = configure
         self._place = Path(configure.scratch)
         root = self._place / "root"
-        mounted = bundle.build_root(root, bundle.visible_paths(configure.protected))
+        mounted = bundle.build_root(root, bundle.visible_paths(configure.protected, configure.packages))
         command = [sys.executable, "-I", "-B", "-m", "syft.sandbox.container"]
         self._description = msgspec.json.encode(
             bundle.configuration(root, mounted, command, configure.environment)
