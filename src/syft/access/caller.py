@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from syft.access.roles import CAPABILITIES, PEER_CAPABILITIES, WITHOUT_GUEST_SESSIONS
+from syft.access.roles import (
+    CAPABILITIES,
+    PEER_CAPABILITIES,
+    WITHOUT_GUEST_SESSIONS,
+    WORKER_CAPABILITIES,
+)
 from syft.model.peer import Peer
 from syft.model.permission import Capability, Role
 from syft.model.uid import UID
 from syft.model.user import User
+from syft.model.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Caller:
         origin: the network address it came from, or "local" for a caller in this process.
         guests_welcome: whether the administrator lets guests look around.
         peer: the node whose key it is, where this node knows one.
+        worker: the admitted worker whose key it is, where there is one.
     """
 
     verify_key: bytes
@@ -28,6 +35,7 @@ class Caller:
     origin: str = "local"
     guests_welcome: bool = True
     peer: Peer | None = None
+    worker: Worker | None = None
 
     @property
     def role(self) -> Role:
@@ -48,6 +56,8 @@ class Caller:
         """Whether the caller's role has that capability; an unknown role has none."""
         if self.user is None and self.peer is not None:
             return capability in PEER_CAPABILITIES.get(self.peer.relation, frozenset())
+        if self.user is None and self.worker is not None:
+            return capability in WORKER_CAPABILITIES
         if self.user is None and not self.guests_welcome:
             return capability in WITHOUT_GUEST_SESSIONS
         return capability in CAPABILITIES.get(self.role, frozenset())

@@ -16,6 +16,7 @@ _GUEST: Final = frozenset(
         Capability.READ_VALUES,
         Capability.JOIN_NETWORK,
         Capability.HAND_OVER,
+        Capability.JOIN_POOL,
     }
 )
 _DATA_SCIENTIST: Final = _GUEST | {
@@ -33,6 +34,7 @@ _DATA_OWNER: Final = _DATA_SCIENTIST | {
     Capability.VIEW_USERS,
     Capability.MANAGE_USERS,
     Capability.VIEW_SETTINGS,
+    Capability.SUBMIT_IMAGES,
 }
 _ADMIN: Final = _DATA_OWNER | {
     Capability.CHANGE_SETTINGS,
@@ -53,9 +55,20 @@ CAPABILITIES: Final[dict[Role, frozenset[Capability]]] = {
 
 # What a guest may still do where the administrator does not let guests look around.
 # The sites of a protocol are no guests who look around: what they hand over an owner has approved, key and all.
+# Nor is a machine that asks to be a worker: an administrator decides about its key.
 WITHOUT_GUEST_SESSIONS: Final = frozenset(
-    {Capability.LOOK_AROUND, Capability.LOG_IN, Capability.REGISTER, Capability.HAND_OVER}
+    {
+        Capability.LOOK_AROUND,
+        Capability.LOG_IN,
+        Capability.REGISTER,
+        Capability.HAND_OVER,
+        Capability.JOIN_POOL,
+    }
 )
+
+# What the key of an admitted worker may do, and nobody else's: no role has the second. It has no account, finds
+# no objects, asks for no values but those of orders that it holds.
+WORKER_CAPABILITIES: Final = frozenset({Capability.LOOK_AROUND, Capability.JOIN_POOL, Capability.TAKE_WORK})
 
 # What the key of another node may do here, by what that node is to this one; it is no guest, and has no account.
 _PEER: Final = frozenset({Capability.LOOK_AROUND, Capability.HAND_OVER})

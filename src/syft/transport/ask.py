@@ -43,7 +43,13 @@ class Answer(NamedTuple):
 
 
 def ask(
-    route: Route, identity: Identity, node: NodeInfo, message: Message, attachment: bytes | memoryview = b""
+    route: Route,
+    identity: Identity,
+    node: NodeInfo,
+    message: Message,
+    attachment: bytes | memoryview = b"",
+    *,
+    hidden: bool = False,
 ) -> Answer:
     """Say `message` to `node` and return what it answers. Behind a gateway, only the node can read it.
 
@@ -53,6 +59,7 @@ def ask(
         node: whom; the answer must be signed by the key it has here.
         message: what to say.
         attachment: bytes to go with it.
+        hidden: whether only the node can read it, and only `identity` the answer, also where no gateway is between.
     Raises:
         SyftException: the node refused, by the error it named.
         NodeUnreachable: no answer, or the gateway could not pass the message on.
@@ -60,7 +67,7 @@ def ask(
     """
     uid = UID()
     key = bytes.fromhex(node.verify_key)
-    hidden = isinstance(route, RelayRoute)
+    hidden = hidden or isinstance(route, RelayRoute)
     if hidden and len(attachment):
         attachment = hide(attachment, recipient=key, sender=identity.verify_key, uid=uid)
     envelope, _ = seal(

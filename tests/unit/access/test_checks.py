@@ -16,10 +16,11 @@ from syft.access.checks import (
     check_can_decide,
     check_can_give_role,
     check_can_manage,
+    check_can_set_priority,
     check_capability,
 )
 from syft.access.results import owner_of_all, readers_of_all
-from syft.access.roles import CAPABILITIES
+from syft.access.roles import CAPABILITIES, WORKER_CAPABILITIES
 from syft.errors import AuthorizationException, InvalidInput, NotFound
 from syft.model.code import Code, CodeSubmission, InputPolicy, Mode, MustBe
 from syft.model.job import Job
@@ -69,7 +70,9 @@ def test_every_role_has_its_row_and_each_has_all_of_the_one_below() -> None:
     rising = sorted(Role)
     for below, above in pairwise(rising):
         assert CAPABILITIES[below] < CAPABILITIES[above]
-    assert CAPABILITIES[Role.ADMIN] == set(Capability)
+    # Taking work is for the keys of workers, which are nobody's: an administrator's is not one either.
+    assert CAPABILITIES[Role.ADMIN] == set(Capability) - {Capability.TAKE_WORK}
+    assert Capability.TAKE_WORK in WORKER_CAPABILITIES
 
 
 def test_a_capability_that_is_missing_says_what_to_do() -> None:
@@ -188,6 +191,29 @@ def test_accounts_are_managed_downwards() -> None:
         check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_OWNER))
     with pytest.raises(NotFound):
         check_can_manage(person(Role.DATA_SCIENTIST), user(Role.DATA_SCIENTIST))
+
+
+@pytest.mark.parametrize(
+    ("caller", "priority", "may"),
+    [
+        (person(Role.ADMIN), 100, True),
+        (person(Role.ADMIN), -100, True),
+        (person(Role.DATA_SCIENTIST, AUTHOR), -1, True),
+        (person(Role.DATA_SCIENTIST, AUTHOR), 0, True),
+        (person(Role.DATA_SCIENTIST, AUTHOR), 1, False),
+        (person(Role.DATA_OWNER, AUTHOR), 1, False),
+        # To whom the data belong has no say in whose turn it is.
+        (person(Role.DATA_OWNER, OWNER), -1, False),
+        (person(Role.DATA_SCIENTIST), -1, False),
+        (person(Role.GUEST), -1, False),
+    ],
+)
+def test_who_puts_a_job_before_others_or_behind_them(caller: Caller, priority: int, may: bool) -> None:
+    if may:
+        check_can_set_priority(caller, job(Mode.PRIVATE), priority)
+    else:
+        with pytest.raises(AuthorizationException):
+            check_can_set_priority(caller, job(Mode.PRIVATE), priority)
 
 
 def held(owner: UID, **options: object) -> ObjectRecord:
