@@ -58,14 +58,15 @@ class Ruleset:
 
     Args:
         abi: the kernel's version of Landlock, at least 1.
+        network: whether TCP is refused, too.
     """
 
-    def __init__(self, abi: int) -> None:
+    def __init__(self, abi: int, *, network: bool = True) -> None:
         self._rights = handled(abi)
-        network = _NETWORK if abi >= 4 else 0
+        refused = _NETWORK if network and abi >= 4 else 0
         size = 24 if abi >= 6 else 16 if abi >= 4 else 8
         for scopes in _SCOPES if abi >= 6 else (0,):  # pragma: no branch - the last one returns or raises
-            attributes = struct.pack("QQQ", self._rights, network, scopes)[:size]
+            attributes = struct.pack("QQQ", self._rights, refused, scopes)[:size]
             try:
                 self.descriptor = syscall(
                     "landlock_create_ruleset", attributes, ctypes.c_size_t(size), ctypes.c_uint(0)
