@@ -29,7 +29,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         root_email: login of the first administrator (`SYFT_ROOT_EMAIL`).
         root_password: their password when the node is first made (`SYFT_ROOT_PASSWORD`).
         session_hours: after which a login must be repeated (`SYFT_SESSION_HOURS`).
-        workers: how many jobs run at once (`SYFT_WORKERS`).
+        workers: how many jobs run at once in a worker pool that does not say (`SYFT_WORKERS`).
+        running_per_user: how many of one person's jobs run at once in one pool, at most; 0: as many as the pool has
+            room for, since whose turn it is goes by who has the fewest (`SYFT_RUNNING_PER_USER`).
+        open_per_user: how many of one person's jobs wait or run at once, at most (`SYFT_OPEN_PER_USER`).
         memory_mb: what one job may use beyond its inputs, in MiB (`SYFT_JOB_MEMORY_MB`).
         cpu_s: processor seconds of one job (`SYFT_JOB_CPU_S`).
         wall_s: seconds one job may take (`SYFT_JOB_WALL_S`).
@@ -40,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         isolation: level of the fence around submitted code: "auto" takes the strongest that proves itself, a name
             takes that and no other; only "process" here lets code run without a fence (`SYFT_ISOLATION`).
         isolation_min: with "auto", the weakest level at which code is run (`SYFT_ISOLATION_MIN`).
+        worker_lease_s: seconds without a word after which a worker on another machine is given up, with what it runs
+            (`SYFT_WORKER_LEASE_S`).
         durability: "full" survives loss of power, "normal" only a crash (`SYFT_DURABILITY`).
         log_level: of the server's log (`SYFT_LOG_LEVEL`).
     """
@@ -49,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     root_password: str = DEFAULT_PASSWORD
     session_hours: float = 12.0
     workers: int = 2
+    running_per_user: int = 0
+    open_per_user: int = 200
     memory_mb: int = 4096
     cpu_s: float = 300.0
     wall_s: float = 600.0
@@ -57,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 64
     isolation: str = "auto"
     isolation_min: str = "landlock"
+    worker_lease_s: float = 15.0
     durability: str = "full"
     log_level: str = "WARNING"
 
@@ -96,7 +104,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if level is not None and level not in (*also, *ISOLATION_LEVELS):
                 allowed = ", ".join((*also, *ISOLATION_LEVELS))
                 raise InvalidInput(f"{names[field]} must be one of {allowed}, not '{level}'.")
-        for field in ("workers", "session_hours", *_OF_A_JOB):
+        if not int(str(given.get("running_per_user", 0))) >= 0:
+            raise InvalidInput("SYFT_RUNNING_PER_USER is 0 for no limit, or a number above it.")
+        for field in ("workers", "open_per_user", "session_hours", *_OF_A_JOB):
             value = given.get(field, 1)
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise InvalidInput(f"{names[field]} must be a number above 0.")

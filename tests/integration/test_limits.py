@@ -12,14 +12,15 @@ import msgspec
 import pytest
 
 from support.people import Person, function, on
-from support.sites import Cast, cast_on, fresh, member, opened, own_value, refused, tampering, upload
+from support.sites import Cast, cast_on, fresh, member, opened, own_value, refused, upload
 from syft.jobs import subjobs
 from syft.jobs.failures import MAX_FAILED_RUNS
 from syft.model.code import Parameter
 from syft.model.job import JobState
 from syft.model.limits import GIB, KIB, MIB, JobLimits
+from syft.model.message import Done
 from syft.model.messages import codes, events, jobs, pools, requests
-from syft.model.pool import DEFAULT_POOL, Pool
+from syft.model.pool import DEFAULT_POOL, PoolSpec
 from syft.model.request import RequestState
 
 # What code does, what it is allowed, and how that ends.
@@ -225,14 +226,11 @@ def test_an_owner_gives_less_or_more_than_was_asked_for_but_not_more_than_the_po
 
 
 def test_a_pool_that_is_gone_runs_nothing(site: Cast) -> None:
-    """A function from when names of pools were not looked at, or whose pool was taken out of the store."""
     data = upload(site.owner)
-    with tampering(site.store) as tx:
-        tx.add(msgspec.structs.replace(tx.find(Pool, name=DEFAULT_POOL), uid=data, name="passing"))
+    site.admin.say(pools.LaunchPool(PoolSpec(name="passing")), pools.PoolReply)
     request = site.owner.approve(site.scientist.request(fresh("return 1", data, pool="passing")))
     pending = site.scientist.request(fresh("return 1", data, pool="passing"))
-    with tampering(site.store) as tx:
-        tx.remove(Pool, data)
+    site.admin.say(pools.RemovePool("passing"), Done)
     told = "There is no worker pool 'passing' here. There is: default-pool."
     message = jobs.CallCode({"data": on(data)}, request.code.uid, None, 20)
     assert refused(site.scientist, message) == ("not_found", told)
@@ -309,7 +307,12 @@ def test_what_remains_of_a_jobs_time_is_what_it_launches_has(site: Cast) -> None
 
 
 def test_time_that_is_used_up_launches_nothing(site: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subjobs._Bounds, "of", classmethod(lambda cls, limits: cls(limits, -math.inf)))
+    admit = subjobs.SubjobHost.admit
+    monkeypatch.setattr(
+        subjobs.SubjobHost,
+        "admit",
+        lambda host, name, given, limits, _ends_at, depth: admit(host, name, given, limits, -math.inf, depth),
+    )
     job = launching(site, "return 1", LAUNCH)
     assert job.state is JobState.FAILED
     assert children_of(site.owner, job) == ()

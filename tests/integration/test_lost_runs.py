@@ -182,7 +182,7 @@ def test_a_start_takes_up_what_was_running(tmp_path: Path) -> None:
         site.admin.approve(site.scientist.request(function("def one():\n    return 1\n", "one", limit=9)))
         waiting = [site.scientist.call("one", wait_s=0).uid for _ in range(2)]
         for attempt in (1, 2, 3):
-            job = claim(site.store)
+            job = claim(site.store, waiting[0], is_here=True)
             assert job is not None
             assert (job.uid, job.attempt) == (waiting[0], attempt)
             part = replace(job, uid=UID(), parent_uid=job.uid, attempt=1)

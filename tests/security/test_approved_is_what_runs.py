@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from support.sites import (
 )
 from syft.code.capture import digest
 from syft.errors import AuthorizationException, Denied, InvalidState, NotApproved, NotFound, SyftException
+from syft.jobs.pools import Equipment
 from syft.model.code import (
     Code,
     CodeSubmission,
@@ -43,10 +43,11 @@ from syft.model.limits import JobLimits
 from syft.model.message import Done
 from syft.model.messages import codes, datasets, jobs, requests, users
 from syft.model.messages.jobs import JobView
+from syft.model.messages.pools import LaunchPool, PoolReply
 from syft.model.messages.requests import RequestView
 from syft.model.object import ObjectRecord, ValueRef
 from syft.model.permission import Role
-from syft.model.pool import Pool
+from syft.model.pool import DEFAULT_POOL, PoolSpec, Remote
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.wire.codec import decode, encode
@@ -102,8 +103,7 @@ def test_what_was_approved_runs(site: Cast) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def another_pool(site: Cast) -> None:
     """A second pool: code that is moved to it is refused because it was moved, not because there is none."""
-    with tampering(site.store) as tx:
-        tx.add(Pool(uid=UID(), name="another-pool", created_at=datetime.now(UTC)))
+    site.admin.say(LaunchPool(PoolSpec(name="another-pool")), PoolReply)
 
 
 CODE_CHANGES: dict[str, Callable[[CodeSubmission], dict[str, Any]]] = {
@@ -224,12 +224,14 @@ def test_a_dataset_put_up_again_is_another(site: Cast) -> None:
     assert (job.state, job.error_code, job.result_uid) == (JobState.FAILED, "not_found", None)
 
 
-def test_another_environment_is_refused(site: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_environment_is_refused(site: Cast) -> None:
     """THREATS 1.1: a package was updated since; back in the old environment, it runs."""
     request, data = approved(site)
-    with monkeypatch.context() as patch:
-        patch.setattr(site.site.runs, "_environment", lambda: "0" * 64)
-        check_refused(site, request, data)
+    equipped = site.site.equipped
+    before = equipped.of(DEFAULT_POOL)
+    equipped.put(DEFAULT_POOL, Equipment(before.runner, lambda: "0" * 64))
+    check_refused(site, request, data)
+    equipped.put(DEFAULT_POOL, before)
     assert call(site, request, data).state is JobState.RELEASED
 
 
@@ -713,3 +715,19 @@ def test_the_reviewer_gets_the_text_itself(site: Cast) -> None:
     seen = site.owner.say(codes.GetCode(request.code.uid), codes.CodeReply).code
     assert seen.submission == submission
     assert seen.digest == digest(submission)
+
+
+def test_a_job_that_was_moved_to_another_pool_is_refused(site: Cast) -> None:
+    """THREATS 1.1: code that was approved for one place is brought to another, by whoever has the disk."""
+    site.admin.say(LaunchPool(PoolSpec(name="elsewhere", engine=Remote())), PoolReply)
+    data = upload(site.owner)
+    request = site.scientist.request(fresh(RETURN_DATA, data, pool="elsewhere"))
+    site.owner.approve(request)
+    queued = site.scientist.call(request.code.submission.name, wait_s=0, data=on(data))
+    with tampering(site.store) as tx:
+        moved = msgspec.structs.replace(tx.get(Job, queued.uid), pool=DEFAULT_POOL)
+        tx.replace(moved)
+    site.site.crews.crew(DEFAULT_POOL).take_up(moved)
+    job = site.scientist.say(jobs.GetJob(queued.uid, wait_s=20), jobs.JobReply).job
+    assert (job.state, job.error_code, job.result_uid) == (JobState.FAILED, "not_approved", None)
+    assert "'elsewhere', and nowhere else" in job.note

@@ -12,6 +12,7 @@ from syft.client.constructors import NumpyNames, PythonNames
 from syft.client.datasets import Datasets
 from syft.client.drops import Drops
 from syft.client.events import Events
+from syft.client.images import WorkerImages
 from syft.client.jobs import Jobs
 from syft.client.kept import Objects
 from syft.client.neighbours import join_network
@@ -23,6 +24,7 @@ from syft.client.session import Session
 from syft.client.settings import ServerSettings
 from syft.client.upload import upload_dataset
 from syft.client.users import Users, UserView, check_same
+from syft.client.workers import WorkerList
 from syft.errors import AuthenticationError, SyftException
 from syft.model.identity import Identity
 from syft.model.message import Done, Message
@@ -57,6 +59,8 @@ _SERVICES: Final = {
     "event": "events",
     "log": "events",
     "worker_pool": "worker_pools",
+    "worker": "workers",
+    "worker_image": "worker_images",
 }
 _NAMESPACES: Final = (
     "datasets",
@@ -65,6 +69,8 @@ _NAMESPACES: Final = (
     "requests",
     "jobs",
     "worker_pools",
+    "workers",
+    "worker_images",
     "users",
     "settings",
     "events",
@@ -356,6 +362,21 @@ class Client(Shown):
     def worker_pools(self) -> WorkerPools:
         """The places where runs take place, and what they may use there."""
         return WorkerPools(self.session)
+
+    @property
+    def workers(self) -> WorkerList:
+        """The workers on other machines, and those that ask to be; administrators only."""
+        return WorkerList(self.session)
+
+    @property
+    def worker_images(self) -> WorkerImages:
+        """The environments that worker pools can have: locked sets of packages."""
+        return WorkerImages(self.session)
+
+    @property
+    def images(self) -> WorkerImages:
+        """The same: `client.images` and `client.worker_images` are one thing."""
+        return self.worker_images
 
     @property
     def events(self) -> Events:

@@ -30,6 +30,7 @@ from syft.model.messages.requests import (
     RequestsReply,
     RequestView,
 )
+from syft.model.pool import PoolSpec
 from syft.model.request import HandlerAction, RequestState
 from syft.model.uid import UID
 
@@ -185,12 +186,71 @@ class Request(AnyRequest):
         return Card("Request", facts)
 
 
-def made_of(session: Session, view: RequestView) -> Request | AccessRequest:
-    """A request about code, or about an object, as a person holds it."""
+class PoolRequest(AnyRequest):
+    """Somebody's wish for a worker pool, and the administrator's answer."""
+
+    @property
+    def pool(self) -> PoolSpec:
+        """The pool as it is wanted."""
+        assert self._view.pool is not None
+        return self._view.pool
+
+    @property
+    def changes(self) -> str:
+        """What approving it would change, in a sentence."""
+        pool = self.pool
+        parts = [
+            f"{pool.workers} workers" if pool.workers else "as many workers as the server's settings say"
+        ]
+        if pool.isolation:
+            parts.append(f"isolation {pool.isolation}")
+        if pool.image_uid is not None:
+            parts.append(
+                f"the worker image {pool.image_uid.hex} (`client.images.get_by_uid(...)`), which must be built"
+            )
+        if pool.limits.said:
+            parts.append(f"limits: {limits_text(pool.limits)}")
+        return f"Request to make the worker pool '{pool.name}' with {', '.join(parts)}."
+
+    def approve(self, disable_warnings: bool = False, approve_nested: bool = False) -> SyftSuccess:
+        """Make the pool, exactly as this object shows it.
+
+        Args:
+            disable_warnings: accepted for those who knew it.
+            approve_nested: likewise.
+        Raises:
+            AlreadyExists: there is one of that name by now.
+            InvalidState: it was answered before.
+            AuthorizationException: it is not yours to answer.
+        """
+        return self._answered(ApproveRequest(self.id, ""), f"The worker pool '{self.pool.name}' is there.")
+
+    def _card(self) -> Card:
+        view = self._view
+        facts: list[tuple[str, object]] = [
+            ("Id", view.uid.hex),
+            ("Request time", when(view.created_at)),
+            ("Status", f"RequestStatus.{view.state.name}"),
+            ("Requested by", f"{view.requester.name} ({view.requester.email})"),
+        ]
+        if view.reason:
+            facts.append(("Reason", view.reason))
+        facts.append(("Changes", self.changes))
+        if view.decided_by is not None:
+            facts.append(("Answered by", f"{view.decided_by.name} ({when(view.decided_at)})"))
+        if view.decision_reason:
+            facts.append(("Answer", view.decision_reason))
+        return Card("Request", facts)
+
+
+def made_of(session: Session, view: RequestView) -> Request | AccessRequest | PoolRequest:
+    """A request about code, an object or a worker pool, as a person holds it."""
+    if view.pool is not None:
+        return PoolRequest(session, view)
     return AccessRequest(session, view) if view.code is None else Request(session, view)
 
 
-class Requests(Listing[Request | AccessRequest]):
+class Requests(Listing[Request | AccessRequest | PoolRequest]):
     """The requests at a node that you may see: `client.requests`, by place or UID."""
 
     _title: ClassVar[str] = "Request List"
@@ -200,17 +260,17 @@ class Requests(Listing[Request | AccessRequest]):
         self._session = session
         self._state = state
 
-    def _page(self, limit: int, offset: int) -> tuple[Sequence[Request | AccessRequest], int]:
+    def _page(self, limit: int, offset: int) -> tuple[Sequence[Request | AccessRequest | PoolRequest], int]:
         reply = self._session.ask(ListRequests(self._state, limit, offset), RequestsReply)
         return [made_of(self._session, view) for view in reply.requests], reply.total
 
-    def _at(self, index: int) -> Request | AccessRequest:
+    def _at(self, index: int) -> Request | AccessRequest | PoolRequest:
         return made_of(self._session, self._session.ask(GetRequest(index=index), RequestReply).request)
 
-    def _by_uid(self, uid: UID) -> Request | AccessRequest:
+    def _by_uid(self, uid: UID) -> Request | AccessRequest | PoolRequest:
         return made_of(self._session, self._session.ask(GetRequest(uid=uid), RequestReply).request)
 
-    def get_by_uid(self, uid: UID) -> Request | AccessRequest:
+    def get_by_uid(self, uid: UID) -> Request | AccessRequest | PoolRequest:
         """The request with that UID."""
         return self._by_uid(uid)
 
@@ -219,15 +279,15 @@ class Requests(Listing[Request | AccessRequest]):
         found = [one.id for one in self if isinstance(one, AccessRequest) and one.object_id == object_id]
         return found[-1] if found else object_id
 
-    def get_all_pending(self) -> ViewList[Request | AccessRequest]:
+    def get_all_pending(self) -> ViewList[Request | AccessRequest | PoolRequest]:
         """Those that wait for an answer."""
         return Requests(self._session, RequestState.PENDING).get_all()
 
-    def get_all_approved(self) -> ViewList[Request | AccessRequest]:
+    def get_all_approved(self) -> ViewList[Request | AccessRequest | PoolRequest]:
         """Those that were answered with yes."""
         return Requests(self._session, RequestState.APPROVED).get_all()
 
-    def get_all_rejected(self) -> ViewList[Request | AccessRequest]:
+    def get_all_rejected(self) -> ViewList[Request | AccessRequest | PoolRequest]:
         """Those that were answered with no."""
         return Requests(self._session, RequestState.REJECTED).get_all()
 

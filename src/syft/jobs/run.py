@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
@@ -19,7 +19,6 @@ from typing import BinaryIO, Final, cast
 import msgspec
 from blake3 import blake3
 
-from syft.code.capture import digest as digest_of
 from syft.errors import (
     InternalError,
     InvalidState,
@@ -28,12 +27,15 @@ from syft.errors import (
     NotFound,
     SyftException,
 )
+from syft.jobs.approved import check_approved, check_unchanged, objects_of, readers_of, released_under
 from syft.jobs.execution import execution_of, job_log, with_usage
-from syft.jobs.failures import TELLING, UNTOLD, check_may_run, count_failure, describe
+from syft.jobs.failures import TELLING, UNTOLD, count_failure, describe
 from syft.jobs.limits import granted_limits
+from syft.jobs.live import Live
 from syft.jobs.machine import after_crash, has_ended, move
 from syft.jobs.nested import check_all_found, pin_nested
-from syft.jobs.queue import now
+from syft.jobs.pools import Equipped
+from syft.jobs.queue import NotHeld, begin, check_held, held, now
 from syft.jobs.sink import ResultSink, type_of_value
 from syft.jobs.steps import NotPicked, onward, pick, without_values
 from syft.jobs.subjobs import SubjobHost
@@ -45,25 +47,21 @@ from syft.model.job import (
     Job,
     JobLog,
     JobState,
-    ObjectArgument,
-    Release,
     StoredArgument,
 )
 from syft.model.limits import JobLimits
 from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
 from syft.model.protocol import Edge
-from syft.model.request import NestedCode, Request, RequestState
+from syft.model.request import NestedCode, Request
 from syft.model.uid import UID
-from syft.policy.approval import approval_digest
 from syft.policy.inputs import check_bound
 from syft.policy.outputs import check_can_leave
 from syft.policy.parts import edges_of
 from syft.policy.release import release
-from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
+from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Status
 from syft.store.base import Reader, Store
 from syft.store.blobs import Blobs
 
-_MAX_PROGRESS: Final = 1000
 _AGAIN_S: Final = 0.005
 
 
@@ -78,6 +76,7 @@ class Prepared:
         owner_uid: to whom its result belongs.
         limits: what it may use, every figure.
         edges: of a step of a protocol, where its result goes instead of to its requester.
+        equipped: where it runs, and what it launches: as it was compared with the approval.
     """
 
     code: Code
@@ -85,6 +84,7 @@ class Prepared:
     nested: tuple[NestedCode, ...]
     owner_uid: UID
     limits: JobLimits
+    equipped: Equipped
     edges: tuple[Edge, ...] = ()
 
 
@@ -94,20 +94,19 @@ class Runs:
     Args:
         store: where jobs, code and approvals are.
         blobs: where values are.
-        runner: the sandbox.
+        equipped: for each worker pool the sandbox, and the digest of what code runs in there (`code.environment`).
         limits: of one job, where its worker pool says nothing: every figure.
-        environment: the digest of what code runs in (`code.environment`).
+
+    Attributes:
+        live: what is said by those that run.
     """
 
-    def __init__(
-        self, store: Store, blobs: Blobs, runner: Runner, limits: JobLimits, environment: Callable[[], str]
-    ) -> None:
+    def __init__(self, store: Store, blobs: Blobs, equipped: Equipped, limits: JobLimits) -> None:
         self._store = store
         self._blobs = blobs
-        self._runner = runner
+        self._equipped = equipped
         self._limits = limits
-        self._environment = environment
-        self._progress: dict[UID, tuple[int, int | None]] = {}
+        self.live = Live()
         self._cancelled: set[UID] = set()
         self._children: dict[UID, SubjobHost] = {}
         self._lock = threading.Lock()
@@ -116,31 +115,36 @@ class Runs:
     @property
     def isolation(self) -> str:
         """The level of the fence, or empty until the sandbox is up."""
-        return self._runner.level
+        return self._equipped.base.runner.level
 
     def progress(self, job: Job) -> Job:
         """The job with its progress as of now."""
-        current = self._progress.get(job.uid)
-        if current is None:
-            return job
-        return msgspec.structs.replace(job, current_iter=current[0], n_iters=current[1])
+        return self.live.progress(job)
 
     def close(self) -> None:
         """From now on nothing is settled: what is running stays "running", for `queue.recover`."""
         self._closing = True
-        self._runner.close()
+        self._equipped.close()
 
     def cancel(self, job: Job) -> None:
         """Stop a running job and everything it launched. A queued one is cancelled where it is queued."""
         with self._lock:
+            # Whoever asks again does not wait for it beside the first: each would hold a thread of the server's.
+            asked_before = job.uid in self._cancelled
             self._cancelled.add(job.uid)
             host = self._children.get(job.uid)
-        if host is None:
+        if host is None or asked_before:
             return  # it has not come so far, and will see that it is not wanted; or it has ended
         # While it is just being begun, the runner does not know it yet.
-        while not self._runner.kill(job.uid.hex, "cancelled") and self._children.get(job.uid) is host:
+        while not self._kill(job) and self._children.get(job.uid) is host:
             time.sleep(_AGAIN_S)
         host.cancel()
+
+    def _kill(self, job: Job) -> bool:
+        try:
+            return self._equipped.runner_of(job.pool).kill(job.uid.hex, "cancelled")
+        except NotFound:
+            return True  # its pool was removed, and has ended it
 
     def run(self, job: Job) -> Job:
         """Run a claimed job and settle it.
@@ -151,9 +155,20 @@ class Runs:
             The job as it ended; or queued again when the sandbox was lost under it.
         """
         try:
+            return self._run_or_fail(job)
+        except NotHeld:
+            with self._store.reading() as reader:
+                return reader.get(Job, job.uid)
+        finally:
+            self.forget(job)
+
+    def _run_or_fail(self, job: Job) -> Job:
+        try:
             with self._store.reading() as reader:
                 prepared = self._prepare(reader, job)
             return self._run(msgspec.structs.replace(job, limits=prepared.limits), prepared)
+        except NotHeld:
+            raise
         except SyftException as error:
             if self._closing:
                 raise  # it stays "running", for `queue.recover`
@@ -164,8 +179,6 @@ class Runs:
             )
             say(logging.ERROR, "a run failed by our fault", job=job.uid.hex, error=where(error))
             return self._fail(job, fault)
-        finally:
-            self.forget(job)
 
     def forget(self, job: Job) -> None:
         """Forget that a job was to be cancelled: it has ended."""
@@ -174,24 +187,31 @@ class Runs:
 
     def _fail(self, job: Job, error: SyftException) -> Job:
         """End a job that nothing has ended: what reported an error may have landed all the same."""
-        with self._store.reading() as reader:
-            stored = reader.get(Job, job.uid)
-        if stored.state is not JobState.RUNNING:
-            return stored
+        if (settled := self._taken_away(job)) is not None:
+            return settled
+        if job.uid in self._cancelled:
+            # Whatever went wrong, went wrong because of that: its pool is being removed.
+            return self._end(_cancelled(job), JobLog(uid=job.uid))
         return self._settle_failed(job, error.code, error.public_message, JobLog(uid=job.uid))
+
+    def _taken_away(self, job: Job) -> Job | None:
+        """The job as it stands, where it is not ours to end any more; None where it is."""
+        with self._store.reading() as reader:
+            return None if held(reader, job) else reader.get(Job, job.uid)
 
     # --- prepare
 
     def _prepare(self, reader: Reader, job: Job) -> Prepared:
         code = reader.get(Code, job.code_uid)
-        check_unchanged(code)
+        check_unchanged(code, job)
         if (code.protocol is None) != (job.run is None) or (job.run is not None and job.mode is Mode.MOCK):
             raise NotApproved(f"'{code.name}' runs as what it was approved as: a step of its protocol.")
         inputs = objects_of(reader, job)
+        equipped = self._equipped.as_of_now()
         owner_uid = job.requester_uid
         request: Request | None = None
         if job.mode is Mode.PRIVATE:
-            request, _ = check_approved(reader, job, code, inputs, self._environment())
+            request, _ = check_approved(reader, job, code, inputs, equipped.environment)
             check_bound(code.submission, job.arguments, self._type_of)
             check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
             nested = request.nested
@@ -205,7 +225,7 @@ class Runs:
         face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
         limits = granted_limits(reader, code.submission, request, self._limits)
         execution = self._execution(job, code, inputs, face, limits)
-        return Prepared(code, execution, nested, owner_uid, limits, edges_of(code.submission))
+        return Prepared(code, execution, nested, owner_uid, limits, equipped, edges_of(code.submission))
 
     def _execution(
         self, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], face: Face, limits: JobLimits
@@ -235,17 +255,35 @@ class Runs:
 
     def _run(self, job: Job, prepared: Prepared) -> Job:
         # Before its time begins: the first run of a server waits until the fence has proved itself. What comes of a
-        # sandbox that cannot be had is for `run` below, which tries again.
-        with contextlib.suppress(InvalidState):
-            self._runner.wait()
+        # sandbox that cannot be had is for `run` below, which tries again. Workers elsewhere are waited for there, too:
+        # here nobody could cancel it, if the last of them has just gone.
+        equipped = prepared.equipped
+        runner = equipped.runner_of(job.pool)
+        if job.state is JobState.RUNNING:
+            with contextlib.suppress(InvalidState):
+                runner.wait()
+        elsewhere: list[Job] = []
+
+        def begun(worker: str) -> None:
+            running = begin(self._store, job, worker)
+            if running is None:
+                runner.kill(job.uid.hex, "it is not to run any more")
+            else:
+                elsewhere.append(running)
+
         host = SubjobHost(
             store=self._store,
-            runner=self._runner,
+            on_begun=begun,
+            # A pool that is made meanwhile under a name of these is another one.
+            runner_of=equipped.runner_of,
+            at_once=equipped.of(job.pool).at_once(),
             limits=prepared.limits,
             job=job,
+            inputs=prepared.execution.inputs,
             nested=prepared.nested,
-            on_progress=lambda current, total: self._note_progress(job, current, total),
+            live=self.live,
         )
+        self.live.begin(job)
         with self._lock:
             self._children[job.uid] = host
             cancelled = job.uid in self._cancelled
@@ -253,26 +291,21 @@ class Runs:
             if cancelled:
                 return self._end(_cancelled(job), JobLog(uid=job.uid))
             with ResultSink(self._blobs) as sink:
-                outcome = self._runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
+                outcome = runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
                 if self._closing:
                     return job
                 # What it launched and did not wait for ends with it, before its own end is told.
                 host.cancel()
+                for one in elsewhere:
+                    job = msgspec.structs.replace(
+                        job, state=one.state, worker=one.worker, started_at=one.started_at
+                    )
                 return self._settle(self.progress(job), prepared, outcome, sink)
         finally:
             host.cancel()
             with self._lock:
                 self._children.pop(job.uid, None)
-                # Kept a while: whoever read the job's record a moment ago must not see it fall back to nothing.
-                while len(self._progress) > _MAX_PROGRESS:
-                    self._progress.pop(next(iter(self._progress)))
-
-    def _note_progress(self, job: Job, current: int, total: int | None) -> None:
-        # Of a private run it only ever grows, under the first total named: tenths that go to and fro spell values.
-        before = self._progress.get(job.uid)
-        if before is not None and job.mode is Mode.PRIVATE:
-            current, total = max(current, before[0]), before[1] if before[1] is not None else total
-        self._progress[job.uid] = (current, total)
+            self.live.end(job.uid)
 
     # --- settle
 
@@ -302,7 +335,7 @@ class Runs:
         with ExitStack() as landing:
             try:
                 picked = (
-                    pick(self._runner, self._blobs, prepared.execution, result, places, landing)
+                    pick(self._equipped.base.runner, self._blobs, prepared.execution, result, places, landing)
                     if places
                     else {}
                 )
@@ -341,11 +374,15 @@ class Runs:
             return self._release(job, prepared, result, values, log)
         except (InvalidState, LimitExceeded, NotFound) as refused:
             # Nothing of the first transaction landed: the result stays behind with the reason.
-            held = move(job, JobState.FINISHED)
-            held = move(
-                held, JobState.WITHHELD, note=refused.public_message, error_code=refused.code, ended_at=now()
+            kept_back = move(job, JobState.FINISHED)
+            kept_back = move(
+                kept_back,
+                JobState.WITHHELD,
+                note=refused.public_message,
+                error_code=refused.code,
+                ended_at=now(),
             )
-            return self._end(held, log)
+            return self._end(kept_back, log)
 
     def _release(
         self, job: Job, prepared: Prepared, result: ValueRef, values: Sequence[ValueRef], log: JobLog
@@ -353,11 +390,12 @@ class Runs:
         finished = move(job, JobState.FINISHED, ended_at=now())
         event = _release_event(job, prepared, result)
         with self._store.writing(event) as tx:
-            held: ObjectRecord | None
+            check_held(tx, job)
+            kept: ObjectRecord | None
             if job.mode is Mode.PRIVATE:
                 inputs = objects_of(tx, job)
-                _, digest = check_approved(tx, job, prepared.code, inputs, self._environment())
-                held = release(
+                _, digest = check_approved(tx, job, prepared.code, inputs, self._equipped.environment)
+                kept = release(
                     tx,
                     job=finished,
                     code=prepared.code,
@@ -370,7 +408,7 @@ class Runs:
                 )
             else:
                 # Made from mock values alone: it is its author's own.
-                held = ObjectRecord(
+                kept = ObjectRecord(
                     uid=UID(),
                     kind=ObjectKind.RESULT,
                     owner_uid=job.requester_uid,
@@ -378,9 +416,9 @@ class Runs:
                     private=result,
                     created_at=now(),
                 )
-                tx.add(held)
-            note = "" if held else "Its result goes on to other steps of its protocol, and to nobody else."
-            released = move(finished, JobState.RELEASED, result_uid=held.uid if held else None, note=note)
+                tx.add(kept)
+            note = "" if kept else "Its result goes on to other steps of its protocol, and to nobody else."
+            released = move(finished, JobState.RELEASED, result_uid=kept.uid if kept else None, note=note)
             tx.replace(without_values(released))
             tx.add(log)
         let_go(self._store, self._blobs, released)
@@ -399,6 +437,7 @@ class Runs:
             created_at=now(),
         )
         with self._store.writing(event) as tx:
+            check_held(tx, job)
             if (
                 job.state is JobState.FAILED
                 and job.error_code in TELLING
@@ -420,71 +459,6 @@ def _release_event(job: Job, prepared: Prepared, result: ValueRef) -> Event:
         detail["protocol"] = prepared.code.protocol or ""
         detail["steps"] = ",".join(str(edge.target + 1) for edge in prepared.edges)
     return Event(verb=verb, actor_uid=job.requester_uid, subject_uid=job.uid, detail=detail, created_at=now())
-
-
-def released_under(reader: Reader, request: Request) -> int:
-    """How many results have left under that approval."""
-    return reader.count(Release, request_uid=request.uid)
-
-
-def objects_of(reader: Reader, job: Job) -> dict[str, ObjectRecord]:
-    """The objects that a job runs on, by parameter, as they are now.
-
-    Raises:
-        NotFound: one was deleted.
-    """
-    return {
-        name: reader.get(ObjectRecord, argument.object_uid)
-        for name, argument in job.arguments.items()
-        if isinstance(argument, ObjectArgument)
-    }
-
-
-def check_approved(
-    reader: Reader, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], environment: str
-) -> tuple[Request, str]:
-    """The approval a private run is under, and its digest as recomputed now.
-
-    Raises:
-        NotApproved: there is none, it was withdrawn, or anything differs from what was approved.
-        InvalidState: it has failed too often.
-    """
-    if job.request_uid is None:
-        raise NotApproved(f"'{code.name}' may not see private data without an approval.")
-    request = reader.get(Request, job.request_uid)
-    if request.state is not RequestState.APPROVED:
-        raise NotApproved(f"The approval of '{code.name}' was withdrawn before it ran.")
-    for pinned in request.nested:
-        if digest_of(reader.get(Code, pinned.code_uid).submission) != pinned.digest:
-            raise NotApproved(f"'{pinned.name}', which '{code.name}' launches, is not what was approved.")
-    approved = {
-        name: record for name, record in inputs.items() if name in code.submission.input_policy.objects
-    }
-    digest = approval_digest(code.digest, request.nested, approved, environment, request.limits)
-    if digest != request.approved_digest:
-        raise NotApproved(
-            f"'{code.name}' would not run as it was approved: its data, its limits or this node's packages have "
-            "changed since. Make a new request; the owner reviews it as it is now."
-        )
-    check_may_run(request, code.name)
-    return request, digest
-
-
-def check_unchanged(code: Code) -> None:
-    """Raise unless a code is what its digest says: made anew from what would run, not taken from the row.
-
-    Raises:
-        NotApproved: it was changed where it is kept.
-    """
-    if digest_of(code.submission) != code.digest or code.submission.name != code.name:
-        raise NotApproved(f"The stored code of '{code.name}' is not what was submitted; it does not run.")
-
-
-def readers_of(code: Code, inputs: Mapping[str, ObjectRecord]) -> set[UID]:
-    """Who besides its requester may read a result: the owners of its inputs, where its author shares it with them."""
-    if not code.submission.share_results_with_owners:
-        return set()
-    return {record.owner_uid for record in inputs.values()}
 
 
 def _cancelled(job: Job) -> Job:

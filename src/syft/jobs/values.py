@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from syft.model.job import Job, JobState, StoredArgument
+from syft.model.job import OPEN, Job, StoredArgument
 from syft.model.object import ObjectRecord
 from syft.model.transit import InTransit
 from syft.store.base import OneOf, Reader, Store
@@ -36,7 +36,7 @@ def is_used(store: Store, digest: str) -> bool:
 
 
 def _of_open_jobs(reader: Reader) -> set[str]:
-    unfinished = reader.select(Job, OneOf("state", [JobState.QUEUED, JobState.RUNNING]))
+    unfinished = reader.select(Job, OneOf("state", OPEN))
     return {digest for job in unfinished for digest in stored_digests(job)}
 
 

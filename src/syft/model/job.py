@@ -11,6 +11,7 @@ import msgspec
 from syft.model.code import Mode
 from syft.model.limits import JobLimits
 from syft.model.object import ValueRef
+from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
 
 
@@ -18,6 +19,7 @@ class JobState(Enum):
     """Where a job stands. Few states that decide; `Job.note` explains."""
 
     QUEUED = "queued"
+    CLAIMED = "claimed"
     RUNNING = "running"
     FINISHED = "finished"
     RELEASED = "released"
@@ -26,9 +28,11 @@ class JobState(Enum):
     CANCELLED = "cancelled"
 
 
-# RUNNING -> QUEUED is what happens to a job whose server died; its attempt is counted.
+# -> QUEUED is what happens to a job whose server or worker died; its attempt is counted. What a worker of the node's
+# own has claimed runs at once; CLAIMED is one that is on its way to a worker elsewhere.
 JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
-    JobState.QUEUED: frozenset({JobState.RUNNING, JobState.CANCELLED, JobState.FAILED}),
+    JobState.QUEUED: frozenset({JobState.CLAIMED, JobState.CANCELLED, JobState.FAILED}),
+    JobState.CLAIMED: frozenset({JobState.RUNNING, JobState.QUEUED, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}),
     JobState.FINISHED: frozenset({JobState.RELEASED, JobState.WITHHELD, JobState.FAILED, JobState.CANCELLED}),
     JobState.RELEASED: frozenset(),
@@ -37,6 +41,11 @@ JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     JobState.CANCELLED: frozenset(),
 }
 ENDED: Final = frozenset(state for state, following in JOB_TRANSITIONS.items() if not following)
+# Begun, and not ended: what dies with whoever runs it.
+HELD: Final = (JobState.CLAIMED, JobState.RUNNING)
+OPEN: Final = (JobState.QUEUED, *HELD)
+# Whose turn it is: the highest first. Its requester may only lower it.
+PRIORITIES: Final = (-100, 100)
 
 
 class ObjectArgument(msgspec.Struct, frozen=True, tag="object"):
@@ -91,7 +100,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         state: where it stands.
         arguments: by parameter name.
         inputs_key: digest of the arguments: two runs on the same inputs have the same key.
-        attempt: how many times it was begun.
+        attempt: how many times it was claimed. Whoever claimed it ends it in that attempt or not at all.
         isolation: the level of the fence it ran behind; empty until it has run.
         note: what to tell the requester: why it failed, was withheld or cancelled.
         error_code: the error it ended in (`errors.BY_CODE`); empty when it ended well.
@@ -104,6 +113,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         ended_at: when it ended, in UTC.
         limits: what it may use: as of when it was queued, then as of when it last began.
         run: of a step of a protocol, which run it belongs to; it runs once in each.
+        pool: where it runs, by name.
+        priority: among the jobs that wait there, see `PRIORITIES`.
+        worker: who ran it last, where that was not the node's own machine.
+        repeats: the job that failed or was cancelled, and of which this is another run.
     """
 
     uid: UID
@@ -129,6 +142,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     limits: JobLimits = JobLimits()
     run: UID | None = None
+    pool: str = DEFAULT_POOL
+    priority: int = 0
+    worker: str = ""
+    repeats: UID | None = None
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,11 +48,14 @@ class Capability(Enum):
     TAKE_CHECKPOINTS = "events:checkpoint"
     VIEW_POOLS = "pools:view"
     MANAGE_POOLS = "pools:manage"
+    SUBMIT_IMAGES = "images:submit"
     ADMINISTER = "node:administer"
     JOIN_NETWORK = "network:join"
     TAKE_ANCESTRY = "node:ancestry"
     MANAGE_PEERS = "node:peers"
     HAND_OVER = "protocols:handover"
+    JOIN_POOL = "work:join"
+    TAKE_WORK = "work:take"
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

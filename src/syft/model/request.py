@@ -1,6 +1,6 @@
-"""This module holds requests: somebody asks that code may run, or to read an object; the owner decides.
+"""This module holds requests: somebody asks that code may run, to read an object, or for a worker pool.
 
-What is decided is about exactly that code, or exactly that value.
+The owner decides, of a pool the administrator. What is decided is about exactly that code, value or pool.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 from syft.errors import InvalidInput
 from syft.model.limits import JobLimits
 from syft.model.object import check_tags
+from syft.model.pool import PoolSpec
 from syft.model.uid import UID
 
 
@@ -57,7 +58,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         uid: the request's own.
         code_uid: what is to run; or
-        object_uid: what is to be read; one of the two.
+        object_uid: what is to be read; or
+        pool: the worker pool that is to be made; one of the three.
         requester_uid: who asks.
         owners: of the objects it would run on, or of the object, as it was made.
         state: where it stands.
@@ -94,10 +96,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     limits: JobLimits = JobLimits()
     expires_at: datetime | None = None
     handled_by: UID | None = None
+    pool: PoolSpec | None = None
 
     def __post_init__(self) -> None:
-        if (self.code_uid is None) == (self.object_uid is None):
-            raise InvalidInput("A request is about code or about an object; one of the two.")
+        if [self.code_uid, self.object_uid, self.pool].count(None) != 2:
+            raise InvalidInput(
+                "A request is about code, about an object or about a worker pool; one of the three."
+            )
 
 
 class HandlerAction(Enum):

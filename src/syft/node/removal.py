@@ -150,4 +150,4 @@ def forget(tx: Transaction, values: Iterable[InTransit]) -> set[str]:
 def wake(site: Site, requests: Iterable[UID]) -> None:
     """Wake whoever waits for these requests to be answered."""
     for uid in requests:
-        site.workers.ended(uid)
+        site.crews.ended(uid)

@@ -22,6 +22,7 @@ from syft.errors import InvalidInput, StorageError, SyftException
 from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
+from syft.model.image import WorkerImage
 from syft.model.job import Job, JobLog, Release
 from syft.model.letter import Letter
 from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
@@ -31,10 +32,11 @@ from syft.model.pool import Pool
 from syft.model.request import Request, RequestHandler
 from syft.model.transit import InTransit
 from syft.model.user import SessionKey, User
+from syft.model.worker import JoinToken, Worker
 from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 
 # One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
 OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
@@ -336,6 +338,20 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         "worker pool",
         taken="A worker pool with this name already exists.",
         unique=(("name",),),
+    ),
+    Worker: _Spec(
+        "workers",
+        "worker",
+        taken="This worker is known already.",
+        unique=(("verify_key",),),
+    ),
+    JoinToken: _Spec("join_tokens", "join token", unique=(("token_hash",),)),
+    WorkerImage: _Spec(
+        "worker_images",
+        "worker image",
+        taken="A worker image with this tag already exists.",
+        unique=(("tag",),),
+        indexed=(("digest",), ("state",)),
     ),
 }
 

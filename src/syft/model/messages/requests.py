@@ -8,10 +8,12 @@ from typing import ClassVar
 import msgspec
 
 from syft.model.code import CodeSubmission
+from syft.model.image import ImageConfig
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.codes import CodeView
 from syft.model.messages.objects import ObjectView
+from syft.model.pool import PoolSpec
 from syft.model.request import HandlerAction, RequestHandler, RequestState
 from syft.model.uid import UID
 from syft.model.user import PersonView
@@ -37,8 +39,8 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         uid: the request's own.
         state: where it stands.
-        code: what is to run; None where it is about an object.
-        object_uid: what is to be read; None where it is about code.
+        code: what is to run; None where it is about something else.
+        object_uid: what is to be read; None where it is about something else.
         object: what the reader may know of it; None when it is gone.
         nested: the functions it launches; those that are not there yet are missing.
         requester: who asks.
@@ -52,6 +54,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
         by_rule: whether a standing rule of the owner's answered.
         known_sites: of a step of a protocol, those of its sites that this node knows, itself among them.
+        pool: the worker pool that is to be made; None where it is about something else.
     """
 
     uid: UID
@@ -71,6 +74,7 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     by_rule: bool = False
     known_sites: tuple[KnownSite, ...] = ()
+    pool: PoolSpec | None = None
 
 
 class CreateRequest(Message, frozen=True, tag="requests.create"):
@@ -103,6 +107,23 @@ class RequestObject(Message, frozen=True, tag="requests.object"):
     wait_s: float = 0.0
 
 
+class RequestPool(Message, frozen=True, tag="requests.pool"):
+    """Please make this worker pool. Answered by `RequestReply`.
+
+    Args:
+        pool: as it is wanted.
+        reason: why.
+        image: packages that its runs are to have: a worker image that is kept with the request, to be built by an
+            administrator before the pool is made; None where `pool` says which, or has none.
+        tag: name of that image; empty: one is made up.
+    """
+
+    pool: PoolSpec
+    reason: str = ""
+    image: ImageConfig | None = None
+    tag: str = ""
+
+
 class GetRequest(Message, frozen=True, tag="requests.get"):
     """One request: by its UID, or by its place among those the caller may see. Answered by `RequestReply`.
 
@@ -130,7 +151,8 @@ class ApproveRequest(Message, frozen=True, tag="requests.approve"):
 
     Args:
         uid: which.
-        digest: of the code the reviewer looked at, or of the object's value: what is approved is what was read.
+        digest: of the code the reviewer looked at, or of the object's value: what is approved is what was read. Empty
+            for a worker pool, which a request shows whole and never changes.
         nested: the digests of the functions it launches, likewise, in any order.
         limits: what each run may use; figures that are not said are those its author asked for, else the pool's.
     """

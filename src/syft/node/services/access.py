@@ -98,6 +98,15 @@ def _check_not_asked(ctx: Context, tx: Reader, record: ObjectRecord) -> None:
         raise AlreadyExists(
             f"You have already requested {record.uid} (request {earlier.uid.hex}); it is being looked at."
         )
+    check_may_ask(ctx, tx)
+
+
+def check_may_ask(ctx: Context, tx: Reader) -> None:
+    """Raise unless the caller may wait for one more answer.
+
+    Raises:
+        QuotaExceeded: the caller waits for too many.
+    """
     if tx.count(Request, requester_uid=ctx.user_uid, state=RequestState.PENDING) >= MAX_PENDING:
         raise QuotaExceeded(
             f"You wait for {MAX_PENDING} answers already. Withdraw some of these requests, or wait for answers."

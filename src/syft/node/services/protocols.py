@@ -20,6 +20,7 @@ from syft.jobs.values import let_go
 from syft.model.code import Code, Mode, MustBe
 from syft.model.event import Event
 from syft.model.job import (
+    OPEN,
     Argument,
     BoundArgument,
     Job,
@@ -131,7 +132,7 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
         "job.queued", uid, code=code.digest, mode=Mode.PRIVATE.value, protocol=str(code.protocol)
     )
     try:
-        with ctx.site.workers.place() as place, ExitStack() as landing:
+        with ctx.site.crews.place(code.submission.pool, ctx.user_uid) as place, ExitStack() as landing:
             own = {name: stored_argument(ctx, landing, name, one) for name, one in bound.items()}
             with ctx.site.store.writing(event) as tx:
                 before = tx.find(Job, code_uid=code.uid, run=message.run)
@@ -155,6 +156,7 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
                     created_at=ctx.now,
                     limits=granted_limits(tx, code.submission, request, ctx.site.limits),
                     run=message.run,
+                    pool=code.submission.pool,
                 )
                 job = place.take(tx, job)
                 # They are the job's from now on: its record holds them until it has ended.
@@ -277,7 +279,7 @@ class _NothingLeft(Exception):
 def _ended(ctx: Context, protocol: str, run: UID, event: Event) -> list[Job]:
     """Forget what a run has left, and cancel what is queued of it; returns what runs."""
     site = ctx.site
-    unfinished = OneOf("state", [JobState.QUEUED, JobState.RUNNING])
+    unfinished = OneOf("state", OPEN)
     queued: list[Job] = []
     running: list[Job] = []
     blobs: set[str] = set()
@@ -296,7 +298,7 @@ def _ended(ctx: Context, protocol: str, run: UID, event: Event) -> list[Job]:
     remove_blobs(site, blobs)
     for job in queued:
         let_go(site.store, site.blobs, job)
-        site.workers.ended(job.uid)
+        site.crews.ended(job.uid)
     return running
 
 

@@ -8,7 +8,7 @@ from syft.access.checks import can_see_request, check_can_decide
 from syft.code.capture import digest
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
 from syft.jobs.limits import ceiling_of, get_pool
-from syft.jobs.nested import check_all_found, pin_nested
+from syft.jobs.nested import check_all_found, pin_nested, pools_of
 from syft.model.code import Code
 from syft.model.limits import JobLimits
 from syft.model.message import Message
@@ -30,7 +30,7 @@ from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.removal import expire, remove_blobs, wake
-from syft.node.services import access
+from syft.node.services import access, pool_requests
 from syft.node.services.codes import check_submitted, keep_code
 from syft.node.services.views import (
     known_owners,
@@ -123,12 +123,16 @@ def list_requests(ctx: Context, message: ListRequests) -> Message:
 
 
 def _view(ctx: Context, reader: Reader, request: Request) -> RequestView:
+    if request.pool is not None:
+        return pool_requests.pool_request_view(reader, request)
     if request.code_uid is None:
         return access.access_view(ctx, reader, request)
     return request_view(ctx, reader, request)
 
 
 def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
+    if request.pool is not None:
+        return pool_requests.can_see(ctx, request)
     if request.code_uid is None:
         return access.can_see(ctx, reader, request)
     code = reader.get(Code, request.code_uid)
@@ -169,12 +173,12 @@ def _sees_some(ctx: Context, reader: Reader) -> bool:
     return sees_some(ctx) or reader.count(ObjectRecord, owner_uid=ctx.user_uid) > 0
 
 
-def _about_object(ctx: Context, uid: UID) -> bool:
-    """Whether that request is about an object; what it is about never changes."""
+def _not_about_code(ctx: Context, uid: UID) -> Request | None:
+    """That request where it is about an object or a pool; what it is about never changes."""
     expire(ctx.site, ctx.now)
     with ctx.site.store.reading() as reader:
         request = reader.find(Request, uid=uid)
-    return request is not None and request.code_uid is None
+    return request if request is not None and request.code_uid is None else None
 
 
 def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:
@@ -206,10 +210,13 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
         AuthorizationException: the caller wrote it, or it runs on others' data.
         InvalidState: it was decided before, a nested function is missing, or the code is not what was read.
     """
-    if _about_object(ctx, message.uid):
+    other = _not_about_code(ctx, message.uid)
+    if other is not None:
+        if other.pool is not None:
+            return _approve_pool(ctx, message, other.pool.name)
         return _approve_access(ctx, message)
     # Computed before the transaction: it reads every package's metadata the first time.
-    environment = ctx.site.environment()
+    ctx.site.equipped.base.environment()
     with ctx.site.store.writing(ctx.event("request.approved", message.uid, code=message.digest)) as tx:
         request, code = _to_decide(ctx, tx, message.uid)
         _check_step(request, RequestState.APPROVED)
@@ -230,6 +237,7 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
             for name, rule in code.submission.input_policy.objects.items()
         }
         limits = _limits_to_approve(ctx, tx, code, message.limits)
+        environment = ctx.site.equipped.environment(pools_of(tx, code, nested))
         approved = msgspec.structs.replace(
             request,
             state=RequestState.APPROVED,
@@ -270,6 +278,19 @@ def _approve_access(ctx: Context, message: ApproveRequest) -> Message:
     return RequestReply(view)
 
 
+def _approve_pool(ctx: Context, message: ApproveRequest, name: str) -> Message:
+    with ctx.site.pools.changing(name):
+        with ctx.site.store.writing(ctx.event("request.approved", message.uid)) as tx:
+            request = tx.get(Request, message.uid)
+            pool_requests.check_can_decide(ctx, request)
+            _check_step(request, RequestState.APPROVED)
+            request, pool = pool_requests.approved(ctx, tx, request)
+            view = pool_requests.pool_request_view(tx, request)
+        ctx.site.pools.open(pool)
+    wake(ctx.site, (message.uid,))
+    return RequestReply(view)
+
+
 @handles(DenyRequest, needs=Capability.ANSWER_REQUESTS)
 def deny_request(ctx: Context, message: DenyRequest) -> Message:
     """Say no, or take back a yes; in both cases with a reason.
@@ -281,11 +302,15 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
     """
     if not message.reason.strip() or len(message.reason) > access.MAX_REASON:
         raise InvalidInput(f"Give the requester a reason of 1 to {access.MAX_REASON} characters.")
-    about_object = _about_object(ctx, message.uid)
+    other = _not_about_code(ctx, message.uid)
     with ctx.site.store.writing(ctx.event("request.denied", message.uid)) as tx:
-        if about_object:
+        if other is not None:
             request = tx.get(Request, message.uid)
-            access.denied(ctx, tx, request)
+            if request.pool is not None:
+                pool_requests.check_can_decide(ctx, request)
+                pool_requests.check_not_made(tx, request)
+            else:
+                access.denied(ctx, tx, request)
         else:
             request, _ = _to_decide(ctx, tx, message.uid)
         approved = request.state is RequestState.APPROVED
@@ -299,6 +324,7 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
             decided_at=ctx.now,
         )
         tx.replace(denied)
+        pool_requests.forget_image(tx, denied)
         blobs = forget_of(tx, denied)
         view = _view(ctx, tx, denied)
     remove_blobs(ctx.site, blobs)
@@ -322,7 +348,8 @@ def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
         _check_step(request, RequestState.WITHDRAWN)
         withdrawn = msgspec.structs.replace(request, state=RequestState.WITHDRAWN)
         tx.replace(withdrawn)
-        if withdrawn.code_uid is None:
+        pool_requests.forget_image(tx, withdrawn)
+        if withdrawn.object_uid is not None:
             access.close(ctx, tx, withdrawn)
         view = _view(ctx, tx, withdrawn)
     wake(ctx.site, (message.uid,))
