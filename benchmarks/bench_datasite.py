@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from bench_nested import bench_nested
 from bench_sandbox import bench_sandbox
 from measure import Growth, Measure, family_rss_mb, rss_mb
 
@@ -417,6 +418,7 @@ GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {
     "start": bench_start,
     "login": bench_login,
     "reads": bench_reads,
+    "nested": bench_nested,
     "datasets": bench_datasets,
     "loop": bench_loop,
     "operations": bench_operations,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from syft.client.function import SyftFunction as SyftFunction
     from syft.client.function import syft_function as syft_function
     from syft.client.function import syft_function_single_use as syft_function_single_use
+    from syft.client.images import CustomWorkerConfig as CustomWorkerConfig
+    from syft.client.images import DockerWorkerConfig as DockerWorkerConfig
+    from syft.client.images import PrebuiltWorkerConfig as PrebuiltWorkerConfig
     from syft.client.jobs import Job as Job
     from syft.client.limits import Limits as Limits
     from syft.client.login import connect as connect
@@ -81,8 +84,11 @@ if TYPE_CHECKING:
     from syft.messaging.protocol import Protocol as Protocol
     from syft.messaging.workers import VirtualWorker as VirtualWorker
     from syft.messaging.workers import local_worker as local_worker
+    from syft.model.pool import Dask as Dask
     from syft.model.uid import UID as UID
+    from syft.service.job.job_stash import JobStatus as JobStatus
     from syft.version import VERSION as __version__  # noqa: F401, N811
+    from syft.wire.types_partitioned import Partitioned as Partitioned
     from syft.workers.base import BaseWorker as BaseWorker
     from syft.workers.multi import MultiPointerTensor as MultiPointerTensor
     from syft.workers.pointers import PointerTensor as PointerTensor
@@ -117,8 +123,13 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "SyftFunction": ("syft.client.function", "SyftFunction"),
     "syft_function": ("syft.client.function", "syft_function"),
     "syft_function_single_use": ("syft.client.function", "syft_function_single_use"),
+    "CustomWorkerConfig": ("syft.client.images", "CustomWorkerConfig"),
+    "DockerWorkerConfig": ("syft.client.images", "DockerWorkerConfig"),
+    "PrebuiltWorkerConfig": ("syft.client.images", "PrebuiltWorkerConfig"),
     "Job": ("syft.client.jobs", "Job"),
+    "JobStatus": ("syft.service.job.job_stash", "JobStatus"),
     "Limits": ("syft.client.limits", "Limits"),
+    "Dask": ("syft.model.pool", "Dask"),
     "connect": ("syft.client.login", "connect"),
     "login": ("syft.client.login", "login"),
     "login_as_guest": ("syft.client.login", "login_as_guest"),
@@ -158,6 +169,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "AuthorizationException": ("syft.errors", "AuthorizationException"),
     "SyftException": ("syft.errors", "SyftException"),
     "UID": ("syft.model.uid", "UID"),
+    "Partitioned": ("syft.wire.types_partitioned", "Partitioned"),
     "TorchHook": ("syft.lib.torch_hook", "TorchHook"),
     "hook": ("syft.lib.torch_hook", "hook"),
     "BaseWorker": ("syft.workers.base", "BaseWorker"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,9 @@ from syft.errors import InvalidInput, StorageError, SyftException
 from syft.logger import configure
 from syft.model.event import ChainedEvent, ChainHead, Checkpoint
 from syft.model.identity import KEY_BYTES
+from syft.model.worker import WorkerState
 from syft.node.node import Node
+from syft.remote.start import work
 from syft.sandbox.levels import PROMISES
 from syft.sandbox.report import as_text, examine, missing
 from syft.sandbox.runner import EmbeddedRunner
@@ -89,6 +92,59 @@ def launch(name: str, host: str, port: int, reset: bool, server_type: str, side:
     except SyftException as error:
         if notify:
             sys.stdout.buffer.write(msgspec.json.encode(Failed(error.code, error.public_message)) + b"\n")
+        raise click.ClickException(error.public_message) from error
+
+
+@main.command()
+@click.option("--node", "url", required=True, metavar="URL", help="Of the node whose work it does.")
+@click.option("--pool", required=True, help="Whose work it takes.")
+@click.option("--name", default=platform.node, help="Of this worker, for people; this machine's if left out.")
+@click.option(
+    "--slots", default=2, show_default=True, help="Jobs at once; of what they launch, as many again."
+)
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="For its key and the values it has fetched; a folder of SYFT_HOME if left out.",
+)
+@click.option("--cache-mb", default=10_240, show_default=True, help="How much of those values stays, in MiB.")
+@click.option(
+    "--token",
+    default="",
+    envvar="SYFT_WORKER_TOKEN",
+    help="A join token (`pool.token()`); better in SYFT_WORKER_TOKEN, where other users do not see it.",
+)
+@click.option("--node-key", default="", metavar="HEX", help="The node's public key, from a source you trust.")
+def worker(
+    url: str, pool: str, name: str, slots: int, home: Path | None, cache_mb: int, token: str, node_key: str
+) -> None:
+    """Do a node's work on this machine, behind a fence of its own, until interrupted."""
+
+    def told(key: str, state: WorkerState) -> None:
+        if state is WorkerState.WAITING:
+            click.echo(f"Waiting to be admitted to '{pool}'. This worker's key: {key}")
+            click.echo("An administrator compares it and admits it: `client.workers`, then `.admit()`.")
+        else:
+            click.echo(f"'{name}' takes work of '{pool}', {slots} at once. Ctrl-C stops it.")
+
+    try:
+        with ended_on_request():
+            leave_first_place()
+            settings = Settings.from_env(os.environ)
+            configure(settings.log_level)
+            work(
+                settings,
+                url=url,
+                pool=pool,
+                name=name,
+                slots=slots,
+                home=home or settings.home / f"worker-{name}",
+                cache_bytes=cache_mb << 20,
+                token=token,
+                node_key=node_key,
+                on_state=told,
+            )
+    except SyftException as error:
         raise click.ClickException(error.public_message) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -11,7 +12,7 @@ import textwrap
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,11 @@ from typing import Any, BinaryIO
 import psutil
 import pytest
 
-from syft.errors import InvalidInput, InvalidState, NotFound
+from support.grid import DaskKind
+from support.nested import Nested, close_all
+from support.remote import RemoteKind
+from syft.errors import InvalidInput, InvalidState
+from syft.sandbox.contract import OfInput, Reference, Stream
 from syft.sandbox.levels import GVISOR, LEVELS
 from syft.sandbox.runner import (
     EmbeddedRunner,
@@ -33,8 +38,16 @@ from syft.sandbox.runner import (
     Status,
 )
 from syft.wire import codec
+from syft.wire.types_partitioned import Partitioned
 
 MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def closed_hosts() -> Iterator[None]:
+    """What launched runs have left is forgotten."""
+    yield
+    close_all()
 
 
 def embedded(level: str) -> Callable[[], Runner]:
@@ -42,11 +55,20 @@ def embedded(level: str) -> Callable[[], Runner]:
 
 
 MAKERS: dict[str, Callable[[], Runner]] = {level: embedded(level) for level in LEVELS}
+# On a worker process, which asks for work over HTTP; its own fence is the strongest that this machine allows.
+MAKERS["remote"] = RemoteKind
+# Sent for by Dask, on an agent in a process of Dask's.
+MAKERS["dask"] = DaskKind
 # A run takes seconds at `gvisor`: `make test-gvisor` has it.
 ALL = [pytest.param(level, marks=[pytest.mark.gvisor] if level == GVISOR else []) for level in MAKERS]
 # Processes that stand while no run goes on. At `gvisor`: the warden, and the container that waits for a run, which
 # is of the runtime, its server of files, its kernel, and two of the latter's that play the machine.
 STANDING = {"gvisor": 6, "namespaces": 2, "landlock": 1, "process": 1}
+
+
+def standing_of(runner: Runner) -> int:
+    """How many processes stand while nothing runs."""
+    return STANDING[runner.level] + (runner.beside if isinstance(runner, RemoteKind) else 0)
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -60,9 +82,10 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
 @pytest.fixture(params=ALL)
 def own_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """A runner that the test may break."""
-    probe = MAKERS[request.param]()
-    skip_unless_available(probe)
-    probe.close()
+    if request.param not in ("remote", "dask"):  # whose own fence is the strongest that there is
+        probe = MAKERS[request.param]()
+        skip_unless_available(probe)
+        probe.close()
     made = MAKERS[request.param]()
     yield made
     made.close()
@@ -114,36 +137,21 @@ def descendants() -> set[int]:
     return {one.pid for one in psutil.Process().children(recursive=True)}
 
 
+def open_descriptors() -> int:
+    """How many this process has, but for connections over the network and to a node's database: those stay open."""
+    kept = len(psutil.Process().net_connections("tcp"))
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            kept += "/node.db" in os.readlink(f"/proc/self/fd/{name}")
+    return len(os.listdir("/proc/self/fd")) - kept
+
+
 def alive(process: psutil.Process) -> bool:
     """Whether it runs; a zombie only waits to be collected by whoever inherited it."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-class Nested:
-    """A host that runs what it is asked for on the runner itself, without a time to live of its own."""
-
-    def __init__(self, runner: Runner, sources: Mapping[str, str]) -> None:
-        self.runner = runner
-        self.sources = dict(sources)
-        self.told: list[tuple[int, int | None]] = []
-        self.in_files = False
-
-    def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes | BinaryIO:
-        if name not in self.sources:
-            raise NotFound(f"no function called {name}")
-        encoded = {key: InlineInput(value) for key, value in inputs.items()}
-        result = io.BytesIO()
-        work = Execution(uid=uuid.uuid4().hex, source=self.sources[name], entry=name, inputs=encoded)
-        outcome = self.runner.run(work, result=result)
-        if outcome.status is not Status.FINISHED:
-            raise InvalidState(outcome.reason)
-        return result if self.in_files else result.getvalue()
-
-    def progress(self, current: int, total: int | None) -> None:
-        self.told.append((current, total))
 
 
 # --- values -----------------------------------------------------------------------------------------------
@@ -606,10 +614,12 @@ def test_threads_of_the_code_can_launch_at_the_same_time(runner: Runner) -> None
 )
 def test_a_launch_that_is_refused_raises_inside(runner: Runner, call: str, told: str) -> None:
     class Breaking(Nested):
-        def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes | BinaryIO:
+        def launch_job(
+            self, call: int, name: str, inputs: Mapping[str, bytes], references: Sequence[Reference] = ()
+        ) -> None:
             if name == "breaks":
                 raise RuntimeError("private detail")
-            return super().launch_job(name, inputs)
+            super().launch_job(call, name, inputs, references)
 
     host = Breaking(runner, {"fails": "def fails(x):\n    raise ValueError(x)"})
     source = f"def f(datasite):\n    try: return {call}.result\n    except Exception as e: return str(e)"
@@ -617,6 +627,206 @@ def test_a_launch_that_is_refused_raises_inside(runner: Runner, call: str, told:
     answer = value_of(runner, source, host=host, **fields)
     assert told in answer
     assert "private" not in answer
+
+
+def test_results_are_handed_on_without_coming_to_the_run(runner: Runner) -> None:
+    source = """
+        def f(datasite, x):
+            parts = [datasite.launch_job(part, x=i) for i in range(x)]
+            whole = datasite.launch_job(collected, rows={"all": [parts, (parts[0], "text")]}, last=parts[-1])
+            return whole.result
+    """
+    sources = {
+        "part": "def part(x): return [x, 'x' * 100_000]",
+        "collected": """
+def collected(rows, last):
+    (many, (first, text)) = rows["all"]
+    assert first is many[0] and text == "text"
+    return [sum(one[0] for one in many), sum(len(one[1]) for one in many), last[0]]
+""",
+    }
+    host = Collecting(runner, sources)
+    fields = {"inputs": {"x": 20}, "links": frozenset(sources), "datasite_parameter": "datasite"}
+    assert value_of(runner, source, host=host, **fields) == [190, 2_000_000, 19]
+    assert host.collected == [21]
+
+
+class Collecting(Nested):
+    """Notes which results were asked for."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.collected: list[int] = []
+
+    def collect(self, call: int) -> bytes | BinaryIO:
+        self.collected.append(call)
+        return super().collect(call)
+
+
+def test_a_result_that_was_waited_for_stays_where_it_is(runner: Runner) -> None:
+    source = """
+        def f(datasite):
+            job = datasite.launch_job(part, x=1).wait().wait()
+            return [job.result, job.result, job.get()]
+    """
+    host = Collecting(runner, {"part": PART})
+    fields = {"links": frozenset({"part"}), "datasite_parameter": "datasite"}
+    assert value_of(runner, source, host=host, **fields) == [2, 2, 2]
+    assert host.collected == [1, 1]
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_parts_of_a_partitioned_input_are_read_when_asked_for(
+    runner: Runner, in_file: bool, tmp_path: Path
+) -> None:
+    np = pytest.importorskip("numpy")
+    data = Partitioned([np.full(5000 if number else 3, number) for number in range(64)])
+    source = """
+        def f(datasite, data):
+            assert len(data) == 64 and [len(one) for one in data] == [3] + [5000] * 63
+            jobs = [datasite.launch_job(mean, batch=data.part(i)) for i in range(64)]
+            jobs += [datasite.launch_job(mean, batch=one) for one in data.parts]
+            jobs.append(datasite.launch_job(mean, batch=data[-1].copy()))
+            jobs.append(datasite.launch_job(again, whole=data))
+            return [job.result for job in jobs]
+    """
+    sources = {
+        "mean": "def mean(batch): return float(batch.mean())",
+        "again": "def again(datasite, whole): return datasite.launch_job(mean, batch=whole.part(-2)).result",
+    }
+    given: Any = data
+    encoded = codec.encode(data)
+    if in_file:
+        (tmp_path / "data").write_bytes(b"before" + encoded.to_bytes() + b"behind")
+        given = FileInput(tmp_path / "data", 6, encoded.size)
+    work = execution(source, inputs={"data": given}, links=frozenset(sources), datasite_parameter="datasite")
+    host = Seeing(runner, sources, work.inputs)
+    result = io.BytesIO()
+    outcome = runner.run(work, result=result, host=host)
+    assert outcome.status is Status.FINISHED, outcome
+    expected = [float(number) for number in range(64)]
+    assert codec.decode(result.getvalue()) == [*expected, *expected, 63.0, 62.0]
+    # By name, whatever their size; only what the run has made itself is sent.
+    assert host.seen[:128] == [(OfInput("data", number), 64) for number in [*range(64), *range(64)]]
+    assert host.seen[128][1] > 5000 * 8
+    assert host.seen[129] == (OfInput("data"), 64)
+
+
+class Seeing(Nested):
+    """Notes what a launch names, and roughly how many bytes it sends."""
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        super().__init__(*args, **fields)
+        self.seen: list[tuple[Reference | None, int]] = []
+
+    def launch_job(
+        self, call: int, name: str, inputs: Mapping[str, bytes], references: Sequence[Reference] = ()
+    ) -> None:
+        (data,) = inputs.values()
+        self.seen.append((references[0] if references else None, max(64, len(data))))
+        super().launch_job(call, name, inputs, references)
+
+
+@pytest.mark.parametrize(
+    ("change", "sent"),
+    [
+        ("", False),
+        ("data = data[:]", False),
+        ("data = data[1:]", True),
+        ("data = parts[1]", False),
+        ("data = parts[1][:]", False),
+        ("data = parts[1] + 0", True),
+        ("data = data.copy()", True),
+        ("data = data.reshape(2, -1)", True),
+        ("data = data.view('u8')", True),
+    ],
+)
+def test_an_input_that_is_handed_on_as_it_came_is_not_sent(
+    runner: Runner, change: str, sent: bool, tmp_path: Path
+) -> None:
+    np = pytest.importorskip("numpy")
+    (tmp_path / "data").write_bytes(codec.encode(np.arange(100_000)).to_bytes())
+    parts = Partitioned([np.zeros(100_000, np.int64), np.arange(100_000)])
+    (tmp_path / "parts").write_bytes(codec.encode(parts).to_bytes())
+    source = f"""
+        def f(datasite, data, parts):
+            {change or "pass"}
+            return datasite.launch_job(total, x=data).result
+    """
+    work = execution(
+        source,
+        inputs={"data": FileInput(tmp_path / "data"), "parts": FileInput(tmp_path / "parts")},
+        links=frozenset({"total"}),
+        datasite_parameter="datasite",
+    )
+    host = Seeing(runner, {"total": "def total(x): return int(x.sum())"}, work.inputs)
+    result = io.BytesIO()
+    assert runner.run(work, result=result, host=host).status is Status.FINISHED
+    assert codec.decode(result.getvalue()) == 4999950000
+    assert (host.seen[0][1] > 64) is sent
+
+
+def test_placeholders_are_put_in_place_before_the_code_begins(runner: Runner, tmp_path: Path) -> None:
+    one, two = codec.encode(b"1" * 10_000).to_bytes(), codec.encode("two").to_bytes()
+    (tmp_path / "one").write_bytes(b"x" * 5000 + one)
+    given = [codec.Placeholder(1), {"deep": (codec.Placeholder(0), codec.Placeholder(1))}]
+    work = Execution(
+        uid=uuid.uuid4().hex,
+        source="def f(x):\n    assert x[1]['deep'][0] == b'1' * 10_000\n    return [x[0], x[1]['deep'][1]]",
+        entry="f",
+        inputs={"x": InlineInput(codec.encode(given, stand_in=lambda value: value).to_bytes())},
+        references=(FileInput(tmp_path / "one", 5000, len(one)), InlineInput(two)),
+    )
+    result = io.BytesIO()
+    outcome = runner.run(work, result=result)
+    assert outcome.status is Status.FINISHED, outcome
+    assert codec.decode(result.getvalue()) == ["two", "two"]
+
+
+@pytest.mark.parametrize("references", [(), (InlineInput(codec.encode(1).to_bytes()),)])
+def test_a_placeholder_that_stands_for_nothing_stops_the_run(
+    runner: Runner, references: tuple[InlineInput, ...]
+) -> None:
+    hostile = codec.encode(codec.Placeholder(1), stand_in=lambda value: value).to_bytes()
+    fields: dict[str, Any] = {"source": "def f(x): return 1", "entry": "f"}
+    work = Execution(
+        uid=uuid.uuid4().hex, inputs={"x": InlineInput(hostile)}, references=references, **fields
+    )
+    outcome = runner.run(work, result=io.BytesIO())
+    assert outcome.status is Status.LOST, "the code has not begun"
+    assert "stands for nothing" in outcome.reason
+    # Nor may what a placeholder stands for have one itself: it would be given what is its reader's.
+    nested = InlineInput(codec.encode(codec.Placeholder(0), stand_in=lambda value: value).to_bytes())
+    work = Execution(uid=uuid.uuid4().hex, inputs={"x": nested}, references=(nested, *references), **fields)
+    assert "stands for nothing" in runner.run(work, result=io.BytesIO()).reason
+
+
+def test_what_is_printed_is_told_as_it_comes(runner: Runner) -> None:
+    told = threading.Event()
+
+    class Hearing(Nested):
+        def printed(self, stream: Stream, text: str) -> None:
+            super().printed(stream, text)
+            told.set()
+
+        def collect(self, call: int) -> bytes | BinaryIO:
+            assert told.wait(20), "nothing was told while the code went on"
+            return super().collect(call)
+
+    host = Hearing(runner, {"wait": "def wait(): return 1"})
+    source = """
+        import sys
+        def f(datasite):
+            print("first é")
+            datasite.launch_job(wait).wait()
+            print("x" * 5000, file=sys.stderr)
+    """
+    limits = Limits(printed_bytes=100)
+    fields = {"links": frozenset({"wait"}), "datasite_parameter": "datasite", "limits": limits}
+    outcome = run(runner, source, host=host, **fields)
+    assert outcome.status is Status.FINISHED, outcome
+    assert "".join(text for stream, text in host.heard if stream == "stdout") == "first é\n"
+    assert "".join(text for stream, text in host.heard if stream == "stderr") == "x" * 100
 
 
 def test_without_a_host_nothing_can_be_launched(runner: Runner) -> None:
@@ -647,11 +857,22 @@ def test_a_run_that_ends_does_not_wait_for_what_it_launched(runner: Runner) -> N
     leave = threading.Event()
 
     class Slow(Nested):
-        def launch_job(self, name: str, inputs: Mapping[str, bytes]) -> bytes | BinaryIO:
+        def launch_job(
+            self, call: int, name: str, inputs: Mapping[str, bytes], references: Sequence[Reference] = ()
+        ) -> None:
+            pass
+
+        def collect(self, call: int) -> bytes | BinaryIO:
             leave.wait(30)
             return b""
 
-    source = "def f(datasite):\n    datasite.launch_job(part)\n    return 1"
+    source = """
+        def f(datasite):
+            import threading
+            job = datasite.launch_job(part)
+            threading.Thread(target=job.wait, daemon=True).start()
+            return 1
+    """
     fields = {"links": frozenset({"part"}), "datasite_parameter": "datasite"}
     assert value_of(runner, source, host=Slow(runner, {}), **fields) == 1
     leave.set()
@@ -689,7 +910,7 @@ def test_the_servers_environment_is_not_the_runs(runner: Runner, monkeypatch: py
     environment, initial = value_of(runner, source)
     assert "SERVER_SECRET" not in environment
     assert "SERVER_SECRET" not in initial
-    assert environment["OF_THE_SANDBOX"] == "1"
+    assert environment.get("OF_THE_SANDBOX") == (None if isinstance(runner, RemoteKind) else "1")
 
 
 def test_runs_draw_different_random_numbers(runner: Runner) -> None:
@@ -721,11 +942,11 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = descendants()
     assert value_of(own_runner, "def f(): return 1") == 1
-    assert wait_until(lambda: len(descendants() - before) == STANDING[own_runner.level], 30)
+    assert wait_until(lambda: len(descendants() - before) == standing_of(own_runner), 30)
     standing = descendants() - before
     # At `gvisor` another container waits after each run; elsewhere the same parent does.
     renewed = own_runner.level == GVISOR
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_descriptors()
     sources = [
         "def f(): return 1",
         "def f(): raise ValueError",
@@ -742,7 +963,7 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
         assert wait_until(lambda: len(descendants() - before) == len(standing), 60)
     else:
         assert wait_until(lambda: descendants() - before == standing)
-    assert wait_until(lambda: len(os.listdir("/proc/self/fd")) <= descriptors)
+    assert wait_until(lambda: open_descriptors() <= descriptors)
     directory = next(tmp_path.iterdir())
     assert wait_until(lambda: len(list(directory.iterdir())) == (2 if renewed else 0))
     own_runner.close()
@@ -754,8 +975,19 @@ def test_nothing_leaks(own_runner: Runner, tmp_path: Path, monkeypatch: pytest.M
 
 
 def zygotes() -> set[int]:
+    """Of this process, and of workers that it has started."""
     children = psutil.Process().children()
-    return {child.pid for child in children if "syft.sandbox.zygote" in child.cmdline()}
+    below = psutil.Process().children(recursive=True)
+    workers = [one for one in below if {"syft.cli", "--multiprocessing-fork"} & set(command(one))]
+    children += [one for worker in workers for one in worker.children()]
+    return {child.pid for child in children if "syft.sandbox.zygote" in command(child)}
+
+
+def command(process: psutil.Process) -> list[str]:
+    """How it was started; nothing of one that has ended, and only waits to be collected."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
 
 
 def below(pid: int) -> list[psutil.Process]:

@@ -25,6 +25,7 @@ ENDS = {f"job.{state.value}" for state in (JobState.FAILED, JobState.WITHHELD, J
 AREAS = (
     "node|pool|user|session|settings|dataset|object|objects|request|request_handler|request_handlers|code|job|result"
     "|mock_result|value|run|mail|network|grant|act|refusals|operation"
+    "|image|worker"
 )
 
 

@@ -110,7 +110,7 @@ def test_a_server_process_that_cannot_start_is_said_with_its_reason(
     server = sy.orchestra.launch(name="x", port="auto", reset=True)
     server.land()
     (home / "x" / "node.key").chmod(0o644)
-    with pytest.raises(StorageError, match="Others may read the node's key"):
+    with pytest.raises(StorageError, match="Others may read the key in"):
         sy.orchestra.launch(name="x", port="auto")
 
 

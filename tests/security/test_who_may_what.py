@@ -32,12 +32,14 @@ from support.sites import (
 )
 from syft.model.code import Part
 from syft.model.identity import Identity
+from syft.model.image import ImageConfig
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages import (
     codes,
     datasets,
     events,
+    images,
     jobs,
     network,
     nodes,
@@ -49,11 +51,13 @@ from syft.model.messages import (
     session,
     settings,
     users,
+    work,
+    workers,
 )
 from syft.model.object import Face, ObjectRecord
 from syft.model.permission import Role
 from syft.model.plan import Plan, place
-from syft.model.pool import DEFAULT_POOL
+from syft.model.pool import DEFAULT_POOL, PoolSpec
 from syft.model.protocol import FromStep
 from syft.model.request import HandlerAction
 from syft.model.step import Of, Step
@@ -125,6 +129,48 @@ ROWS: Final = (
     Row(pools.ListPools,          NONE,      NO,       "ok",      "ok",      "ok"),
     Row(pools.GetPool,            NONE,      NO,       "ok",      "ok",      "ok"),
     Row(pools.SetPoolLimits,      NONE,      NO,       NO,        NO,        "ok"),
+    Row(images.ListImages,        NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(images.GetImage,          OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(images.GetImage,          OTHER,     NO,       "ok",      "ok",      "ok"),
+    Row(images.GetImageLog,       OWN,       NO,       NO,        "ok",      "ok"),
+    Row(images.GetImageLog,       OTHER,     NO,       NO,        "ok",      "ok"),
+    Row(images.SubmitImage,       NONE,      NO,       NO,        "ok",      "ok"),
+    Row(images.BuildImage,        OWN,       NO,       NO,        NO,        "ok"),
+    Row(images.BuildImage,        OTHER,     NO,       NO,        NO,        "ok"),
+    Row(images.RemoveImage,       OWN,       NO,       NO,        NO,        "ok"),
+    Row(images.RemoveImage,       OTHER,     NO,       NO,        NO,        "ok"),
+    Row(pools.LaunchPool,         NONE,      NO,       NO,        NO,        "ok"),
+    Row(pools.ScalePool,          NONE,      NO,       NO,        NO,        "ok"),
+    Row(pools.RemovePool,         NONE,      NO,       NO,        NO,        "ok"),
+    Row(requests.RequestPool,     NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(workers.ListWorkers,      NONE,      NO,       NO,        NO,        "ok"),
+    Row(workers.AdmitWorker,      OWN,       NO,       NO,        NO,        "ok"),      # one that waits
+    Row(workers.AdmitWorker,      OTHER,     NO,       NO,        NO,        ABSENT),
+    Row(workers.RevokeWorker,     OWN,       NO,       NO,        NO,        "ok"),      # one that was admitted
+    Row(workers.RevokeWorker,     OTHER,     NO,       NO,        NO,        ABSENT),
+    Row(workers.MakeJoinToken,    NONE,      NO,       NO,        NO,        "ok"),
+    # A key of its own may ask to join; what follows is for keys that were admitted (test_remote_workers).
+    Row(work.JoinPool,            NONE,      "ok",     "invalid_input", "invalid_input", "invalid_input"),
+    Row(work.LeavePool,           OWN,       NO,       NO,        NO,        NO),
+    Row(work.LeavePool,           OTHER,     NO,       NO,        NO,        NO),
+    Row(work.TakeWork,            OWN,       NO,       NO,        NO,        NO),
+    Row(work.TakeWork,            OTHER,     NO,       NO,        NO,        NO),
+    Row(work.Attend,              OWN,       NO,       NO,        NO,        NO),
+    Row(work.Attend,              OTHER,     NO,       NO,        NO,        NO),
+    Row(work.FetchInput,          OWN,       NO,       NO,        NO,        NO),
+    Row(work.FetchInput,          OTHER,     NO,       NO,        NO,        NO),
+    Row(work.PutResult,           OWN,       NO,       NO,        NO,        NO),
+    Row(work.PutResult,           OTHER,     NO,       NO,        NO,        NO),
+    Row(work.TellOrder,           OWN,       NO,       NO,        NO,        NO),
+    Row(work.TellOrder,           OTHER,     NO,       NO,        NO,        NO),
+    Row(work.FinishOrder,         OWN,       NO,       NO,        NO,        NO),
+    Row(work.FinishOrder,         OTHER,     NO,       NO,        NO,        NO),
+    Row(work.PutLaunch,           OWN,       NO,       NO,        NO,        NO),
+    Row(work.PutLaunch,           OTHER,     NO,       NO,        NO,        NO),
+    Row(work.Launch,              OWN,       NO,       NO,        NO,        NO),
+    Row(work.Launch,              OTHER,     NO,       NO,        NO,        NO),
+    Row(work.Collect,             OWN,       NO,       NO,        NO,        NO),
+    Row(work.Collect,             OTHER,     NO,       NO,        NO,        NO),
     Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
     Row(events.GetCheckpoint,     NONE,      NO,       "ok",      "ok",      "ok"),      # a count and a hash: audit.md
 
@@ -236,6 +282,12 @@ ROWS: Final = (
     Row(jobs.KillJob,             OWN,       NO,       ENDED,     ENDED,     ENDED),     # it may, but it has ended
     Row(jobs.KillJob,             DATA,      NO,       ABSENT,    ENDED,     ENDED),
     Row(jobs.KillJob,             OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
+    Row(jobs.RestartJob,          OWN,       NO,       ENDED,     ENDED,     ENDED),     # it may, but it ended well
+    Row(jobs.RestartJob,          DATA,      NO,       ABSENT,    NO,        NO),        # only who asked for it
+    Row(jobs.RestartJob,          OTHER,     NO,       ABSENT,    ABSENT,    NO),
+    Row(jobs.SetJobPriority,      OWN,       NO,       ENDED,     ENDED,     ENDED),     # it may, but it has ended
+    Row(jobs.SetJobPriority,      DATA,      NO,       ABSENT,    NO,        ENDED),
+    Row(jobs.SetJobPriority,      OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
 )
 # fmt: on
 
@@ -268,6 +320,32 @@ RECORDED: Final[dict[type[Message], str]] = {
     pools.ListPools: "",
     pools.GetPool: "",
     pools.SetPoolLimits: "pool.limits_changed",
+    pools.LaunchPool: "pool.created",
+    pools.ScalePool: "pool.scaled",
+    pools.RemovePool: "pool.removed",
+    images.ListImages: "",
+    images.GetImage: "",
+    images.GetImageLog: "",
+    images.SubmitImage: "image.submitted",
+    images.BuildImage: "image.build_began",
+    images.RemoveImage: "image.removed",
+    workers.ListWorkers: "",
+    workers.MakeJoinToken: "worker.token_made",
+    workers.AdmitWorker: "worker.admitted",
+    workers.RevokeWorker: "worker.revoked",
+    # Strangers' questions write nothing; who is admitted by a token is.
+    work.JoinPool: "",
+    # What a run came to is recorded when its job is settled.
+    work.TakeWork: "",
+    work.Attend: "",
+    work.LeavePool: "",
+    work.FetchInput: "",
+    work.PutResult: "",
+    work.TellOrder: "",
+    work.FinishOrder: "",
+    work.PutLaunch: "",
+    work.Launch: "",
+    work.Collect: "",
     events.ListEvents: "",
     events.GetCheckpoint: "",
     datasets.CreateDataset: "dataset.created",
@@ -294,6 +372,7 @@ RECORDED: Final[dict[type[Message], str]] = {
     codes.ListCodes: "",
     requests.CreateRequest: "request.created",
     requests.RequestObject: "request.created",
+    requests.RequestPool: "request.created",
     requests.GetRequest: "",
     requests.ListRequests: "",
     requests.ApproveRequest: "request.approved",
@@ -312,12 +391,14 @@ RECORDED: Final[dict[type[Message], str]] = {
     jobs.ListJobs: "",
     jobs.GetJobLog: "",
     jobs.KillJob: "job.cancel_asked",
+    jobs.RestartJob: "job.queued",
+    jobs.SetJobPriority: "job.priority_set",
 }
 # fmt: on
 # Of which something may be asked that changes nothing: leases that are fresh or another's, a plan whose result is told
 # and not kept, a run of which nothing is left. What they record where they do something: test_audit.
 MAY_CHANGE_NOTHING: Final = frozenset(
-    {objects.RenewLeases, objects.DropLeases, plans.RunPlan, protocols.EndRun}
+    {objects.RenewLeases, objects.DropLeases, plans.RunPlan, protocols.EndRun, images.BuildImage}
 )
 
 
@@ -346,6 +427,13 @@ class Stage:
 
     def has_account(self, sender: Person) -> bool:
         return refused(sender, users.GetAccount())[0] == "ok"
+
+    def image(self, whose: str, sender: Person) -> UID:
+        """Of a worker image that needs no installing; its sender's if they may have one."""
+        message = images.SubmitImage(ImageConfig(prebuilt="syft-base"))
+        if whose == OWN and refused(sender, images.SubmitImage(ImageConfig(packages=("a",))))[0] == "ok":
+            return sender.say(message, images.ImageReply).image.uid
+        return self.site.other_owner.say(message, images.ImageReply).image.uid
 
     def author_of(self, whose: str, sender: Person) -> Person:
         """Who wrote the code: the sender, or somebody else."""
@@ -459,6 +547,30 @@ def a_login(stage: Stage, whose: str, sender: Person) -> Message:
     return session.LogIn(mail, sender.sealed(PASSWORD))
 
 
+def a_pool_to_remove(stage: Stage, whose: str, sender: Person) -> Message:
+    name = f"pool-{UID().hex}"
+    stage.site.admin.say(pools.LaunchPool(PoolSpec(name=name)), pools.PoolReply)
+    return pools.RemovePool(name)
+
+
+def a_worker(stage: Stage, whose: str) -> tuple[UID, str]:
+    """UID and key of one that waits, or of none."""
+    if whose == OTHER:
+        return UID(), "0" * 64
+    machine = stage.site.newcomer()
+    machine.say(work.JoinPool(DEFAULT_POOL, "w", 1, "process", "0" * 64), work.Joined)
+    key = machine.identity.verify_key.hex()
+    views = stage.site.admin.say(workers.ListWorkers(), workers.WorkersReply).workers
+    return next(view.uid for view in views if view.verify_key == key), key
+
+
+def a_worker_to_revoke(stage: Stage, whose: str, sender: Person) -> Message:
+    uid, key = a_worker(stage, whose)
+    if whose == OWN:
+        stage.site.admin.say(workers.AdmitWorker(uid, key), workers.WorkerReply)
+    return workers.RevokeWorker(uid)
+
+
 def a_dataset(stage: Stage, whose: str, sender: Person) -> Message:
     value = new_value(1)
     if whose == OTHER:
@@ -547,6 +659,35 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     pools.SetPoolLimits: lambda stage, whose, sender: pools.SetPoolLimits(
         DEFAULT_POOL, JobLimits(wall_s=600)
     ),
+    images.ListImages: lambda stage, whose, sender: images.ListImages(limit=5),
+    images.GetImage: lambda stage, whose, sender: images.GetImage(uid=stage.image(whose, sender)),
+    images.GetImageLog: lambda stage, whose, sender: images.GetImageLog(stage.image(whose, sender)),
+    images.SubmitImage: lambda stage, whose, sender: images.SubmitImage(ImageConfig(packages=("a",))),
+    images.BuildImage: lambda stage, whose, sender: images.BuildImage(stage.image(whose, sender)),
+    images.RemoveImage: lambda stage, whose, sender: images.RemoveImage(stage.image(whose, sender)),
+    pools.LaunchPool: lambda stage, whose, sender: pools.LaunchPool(PoolSpec(name=f"pool-{UID().hex}")),
+    pools.ScalePool: lambda stage, whose, sender: pools.ScalePool(DEFAULT_POOL, 2),
+    pools.RemovePool: a_pool_to_remove,
+    workers.ListWorkers: lambda stage, whose, sender: workers.ListWorkers(),
+    workers.AdmitWorker: lambda stage, whose, sender: workers.AdmitWorker(*a_worker(stage, whose)),
+    workers.RevokeWorker: a_worker_to_revoke,
+    workers.MakeJoinToken: lambda stage, whose, sender: workers.MakeJoinToken(DEFAULT_POOL),
+    work.JoinPool: lambda stage, whose, sender: work.JoinPool(DEFAULT_POOL, "w", 1, "process", "0" * 64),
+    work.LeavePool: lambda stage, whose, sender: work.LeavePool(UID()),
+    work.TakeWork: lambda stage, whose, sender: work.TakeWork(UID()),
+    work.Attend: lambda stage, whose, sender: work.Attend(UID()),
+    work.FetchInput: lambda stage, whose, sender: work.FetchInput(UID(), b"x", "0" * 64),
+    work.PutResult: lambda stage, whose, sender: work.PutResult(UID(), b"x"),
+    work.TellOrder: lambda stage, whose, sender: work.TellOrder(UID(), b"x"),
+    work.FinishOrder: lambda stage, whose, sender: work.FinishOrder(
+        UID(), b"x", work.OutcomeView(status="finished")
+    ),
+    work.PutLaunch: lambda stage, whose, sender: work.PutLaunch(UID(), b"x"),
+    work.Launch: lambda stage, whose, sender: work.Launch(UID(), b"x", ()),
+    work.Collect: lambda stage, whose, sender: work.Collect(UID(), b"x", 1),
+    requests.RequestPool: lambda stage, whose, sender: requests.RequestPool(
+        PoolSpec(name=f"pool-{UID().hex}")
+    ),
     events.ListEvents: lambda stage, whose, sender: events.ListEvents(limit=5),
     events.GetCheckpoint: lambda stage, whose, sender: events.GetCheckpoint(),
     datasets.CreateDataset: a_dataset,
@@ -625,6 +766,8 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     jobs.ListJobs: lambda stage, whose, sender: jobs.ListJobs(code_uid=stage.job(whose, sender).code_uid),
     jobs.GetJobLog: lambda stage, whose, sender: jobs.GetJobLog(stage.job(whose, sender).uid),
     jobs.KillJob: lambda stage, whose, sender: jobs.KillJob(stage.job(whose, sender).uid),
+    jobs.RestartJob: lambda stage, whose, sender: jobs.RestartJob(stage.job(whose, sender).uid),
+    jobs.SetJobPriority: lambda stage, whose, sender: jobs.SetJobPriority(stage.job(whose, sender).uid, -1),
 }
 
 

@@ -159,6 +159,20 @@ def check_can_decide_access(caller: Caller, request: Request, owner_uid: UID | N
     raise AuthorizationException("Who asks cannot answer. The owner of the object or an administrator does.")
 
 
+def check_can_decide_pool(caller: Caller, request: Request) -> None:
+    """Raise unless the caller may answer a request for a worker pool: whoever makes pools, and did not ask.
+
+    Raises:
+        AuthorizationException: the caller may not.
+    """
+    if not caller.can(Capability.MANAGE_POOLS):
+        raise AuthorizationException("Worker pools are made by an administrator, who answers this.")
+    if request.requester_uid == caller.uid:
+        raise AuthorizationException(
+            "Who asks cannot answer. Make the pool with `client.worker_pools.launch`."
+        )
+
+
 def can_see_request(caller: Caller, request: Request, code: Code, owners: Collection[UID]) -> bool:
     """Whether the caller may see that request: whoever made it, and whoever may see its code."""
     return caller.user is not None and (
@@ -188,6 +202,24 @@ def can_read_log(caller: Caller, job: Job, owners: Collection[UID]) -> bool:
     if job.mode is Mode.MOCK and job.requester_uid == caller.uid:
         return True
     return _may_read_data(caller, owners)
+
+
+def check_can_set_priority(caller: Caller, job: Job, priority: int) -> None:
+    """Raise unless the caller may put that job, which they see, at that place: administrators anywhere, its requester
+    behind where it was. Before others it would be at their cost.
+
+    Raises:
+        AuthorizationException: they may not.
+    """
+    if caller.is_admin:
+        return
+    if job.requester_uid != caller.uid:
+        raise AuthorizationException("Only who asked for a job, or an administrator, sets its priority.")
+    if priority > job.priority:
+        raise AuthorizationException(
+            f"You can put a job of yours behind others: to a priority below {job.priority}, which it has. Only an "
+            "administrator puts it before them."
+        )
 
 
 def _may_read_data(caller: Caller, owners: Collection[UID]) -> bool:

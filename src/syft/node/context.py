@@ -12,9 +12,12 @@ import msgspec
 from syft.access.caller import Caller
 from syft.config import Settings
 from syft.errors import InvalidInput
+from syft.jobs.crews import Crews
+from syft.jobs.images import Images
 from syft.jobs.operations import Operations
+from syft.jobs.order_book import OrderBook
+from syft.jobs.pools import Equipped, Pools
 from syft.jobs.run import Runs
-from syft.jobs.worker import Workers
 from syft.model.event import Event
 from syft.model.identity import Identity
 from syft.model.limits import JobLimits
@@ -29,6 +32,7 @@ from syft.node.peers import Peers
 from syft.node.reach import Reach
 from syft.node.refusals import Refusals
 from syft.node.sessions import Sessions
+from syft.node.worker_keys import WorkerKeys
 from syft.store.base import Store
 from syft.store.blobs import Blobs
 from syft.store.uploads import Uploads
@@ -52,15 +56,20 @@ class Site:
         runs: runs jobs.
         workers: threads that claim jobs.
         operations: computes what pointers are asked for.
+        orders: runs for workers on other machines.
+        worker_keys: the keys of those.
+        images: environments of worker pools.
         account_throttle: slows down guessing at one account.
         origin_throttle: slows down guessing from one address.
+        join_throttle: slows down strangers who want to be workers.
         refusals: writes down what was refused.
         checkpoints: statements about the log.
         settings: what the operator set.
         identity: the node's key, for unsealing what was sealed to it.
         clock: the time, in UTC.
         info: what the node says of itself, as of now.
-        environment: the digest of what code runs in.
+        equipped: what each worker pool runs code with, and in which environment.
+        pools: worker pools, to be opened, changed in size and removed.
         limits: what a job may use where its worker pool says nothing: every figure.
         lease: for how long what was made in passing is kept after its last use.
     """
@@ -71,10 +80,14 @@ class Site:
     arrivals: Arrivals
     sessions: Sessions
     runs: Runs
-    workers: Workers
+    crews: Crews
     operations: Operations
+    orders: OrderBook
+    worker_keys: WorkerKeys
+    images: Images
     account_throttle: Throttle
     origin_throttle: Throttle
+    join_throttle: Throttle
     refusals: Refusals
     checkpoints: Checkpoints
     settings: Settings
@@ -83,7 +96,8 @@ class Site:
     info: Callable[[], NodeInfo]
     node_settings: Callable[[], NodeSettings]
     settings_changed: Callable[[NodeSettings], None]
-    environment: Callable[[], str]
+    equipped: Equipped
+    pools: Pools
     limits: JobLimits
     lease: timedelta
 

@@ -42,7 +42,7 @@ class InProcessNode(Node):
             runner = EmbeddedRunner(
                 level=settings.isolation, minimum=settings.isolation_min, protected=[folder]
             )
-            return Parts(store, Blobs(folder / "blobs"), runner, lambda: remove_temporary(folder))
+            return Parts(store, Blobs(folder / "blobs"), runner, leave=lambda: remove_temporary(folder))
 
         super().__init__(
             parts=parts,

@@ -26,9 +26,7 @@ def load_or_make(path: Path) -> Identity:
             _put(path, identity.seed.hex())
             return identity
         if path.stat().st_mode & 0o077:
-            raise StorageError(
-                f"Others may read the node's key in {path}. Make it yours alone: chmod 600 {path}"
-            )
+            raise StorageError(f"Others may read the key in {path}. Make it yours alone: chmod 600 {path}")
         try:
             seed = bytes.fromhex(path.read_text().strip())
         except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,12 +24,15 @@ from syft.errors import (
     SyftException,
     TooLarge,
 )
+from syft.jobs.crews import Crews
+from syft.jobs.images import Images
 from syft.jobs.limits import server_limits
 from syft.jobs.operations import Operations
+from syft.jobs.order_book import OrderBook
+from syft.jobs.pools import Equip, Equipment, Equipped, Pools
 from syft.jobs.queue import recover
 from syft.jobs.run import Runs
 from syft.jobs.values import digests_in_use
-from syft.jobs.worker import Workers
 from syft.logger import say, where
 from syft.model.address import PART_OF_KIND, Address
 from syft.model.event import Event
@@ -37,6 +41,7 @@ from syft.model.message import refusal
 from syft.model.messages.nodes import Taken
 from syft.model.object import LEASE
 from syft.model.peer import Peer, wider_part
+from syft.model.pool import Pool
 from syft.model.settings import NodeInfo, NodeSettings
 from syft.model.uid import UID
 from syft.model.user import User, UserView
@@ -62,6 +67,7 @@ from syft.node.services.pools import have_default_pool
 from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.node.sessions import Sessions
+from syft.node.worker_keys import WorkerKeys
 from syft.sandbox.contract import Runner
 from syft.store.base import Store
 from syft.store.blobs import Blobs
@@ -98,13 +104,23 @@ class Parts:
         store: records; the node closes it.
         blobs: large values.
         runner: where strangers' code runs; the node closes it.
+        equip: makes what other pools run code with; None where there is only that one.
         leave: called when all of it has been closed.
+        orders: runs for workers on other machines; the node closes it.
+        worker_keys: the keys of those.
+        at: told the URL at which this node listens, when it is started; empty where it does not.
+        images: the packages of worker images; None where nothing is kept.
     """
 
     store: Store
     blobs: Blobs
     runner: Runner
+    equip: Equip | None = None
     leave: Callable[[], None] = lambda: None
+    orders: OrderBook = field(default_factory=OrderBook)
+    worker_keys: WorkerKeys = field(default_factory=WorkerKeys)
+    at: Callable[[str], None] = lambda _: None
+    images: Images | None = None
 
 
 class Node:
@@ -160,6 +176,7 @@ class Node:
         self.introductions = ReplayGuard()
         self._settings = node_settings or NodeSettings()
         self.peers = Peers()
+        self._worker_keys = WorkerKeys()
         self._forwarder = Forwarder(self.peers)
         self._mail: Mail | None = None
         self._family = Family(self.peers, identity, lambda: self.info, self._open_mail)
@@ -187,7 +204,7 @@ class Node:
                     self._site = self._opened()
                     if self._root is not None:
                         # Nobody starts a node that lives as long as its process.
-                        self._site.workers.start()
+                        self._site.crews.start()
                         self._open_mail().start()
         return self._site
 
@@ -229,6 +246,8 @@ class Node:
             have_default_pool(parts.store, Event(verb="pool.created", created_at=datetime.now(UTC)))
             self._settings = _settings_in(parts.store) or self._settings
             self._read_place(parts.store)
+            self._worker_keys = parts.worker_keys
+            self._worker_keys.load(parts.store)
             self._mail = Mail(parts.store, self.peers, self._handle_letter)
             return self._site_of(parts)
         except BaseException:
@@ -238,7 +257,14 @@ class Node:
     def _site_of(self, parts: Parts) -> Site:
         operator = self._operator
         limits = server_limits(operator)
-        runs = Runs(parts.store, parts.blobs, parts.runner, limits, environment_digest)
+        equipped = Equipped(Equipment(parts.runner, environment_digest))
+        runs = Runs(parts.store, parts.blobs, equipped, limits)
+        crews = Crews(parts.store, runs, operator.running_per_user or sys.maxsize)
+        pools = Pools(equipped, crews, parts.equip, operator.workers)
+        with parts.store.reading() as reader:
+            known = reader.select(Pool)
+        for pool in known:
+            pools.open(pool)
         uploads = Uploads(parts.blobs, self._clock)
         return Site(
             store=parts.store,
@@ -247,11 +273,16 @@ class Node:
             arrivals=Arrivals(parts.store, parts.blobs, uploads, lambda: self._settings.bytes_per_account),
             sessions=Sessions(parts.store),
             runs=runs,
-            workers=Workers(parts.store, runs, operator.workers),
+            crews=crews,
             operations=Operations(parts.blobs, parts.runner, limits, max(1, operator.workers)),
+            orders=parts.orders,
+            worker_keys=self._worker_keys,
+            images=parts.images or Images(parts.store, None, environment_digest, self._clock),
             # Ten slips are free; then one try every six seconds an account, every two an address.
             account_throttle=Throttle(10, 1 / 6),
             origin_throttle=Throttle(30, 1 / 2),
+            # A worker asks every two seconds while it waits; a rack of them may come from one address.
+            join_throttle=Throttle(100, 10),
             refusals=Refusals(parts.store, self._clock),
             checkpoints=Checkpoints(parts.store, self._identity),
             settings=operator,
@@ -260,7 +291,8 @@ class Node:
             info=lambda: self.info,
             node_settings=lambda: self._settings,
             settings_changed=self._settings_changed,
-            environment=environment_digest,
+            equipped=equipped,
+            pools=pools,
             limits=limits,
             lease=self._lease,
         )
@@ -340,19 +372,25 @@ class Node:
         assert self._parts is not None
         return self._parts.runner.wait()
 
-    def start(self) -> None:
-        """Take up what the last server left, then begin to run jobs."""
+    def start(self, url: str = "") -> None:
+        """Take up what the last server left, then begin to run jobs.
+
+        Args:
+            url: at which it listens, as bound; empty where it does not.
+        """
         site = self.open()
         assert self._parts is not None
         with site.store.writing(started(self._operator, self._clock())):
             pass
         recover(site.store)
+        site.images.recover()
         # Values whose message never came, or whose job never ended, are nobody's.
         expire(site, self._clock())
         site.blobs.sweep(digests_in_use(site.store))
+        self._parts.at(url)
         if self.runs_code:
             self._parts.runner.start()
-            site.workers.start()
+            site.crews.start()
         else:
             self.health.start()
         self._open_mail().start()
@@ -368,8 +406,10 @@ class Node:
             self._mail.close()
         site = self._site
         if site is not None:
+            site.images.close()
             site.runs.close()
-            site.workers.close()
+            site.orders.close()
+            site.crews.close()
             site.uploads.close()
             site.refusals.close()
             site.store.close()
@@ -541,6 +581,7 @@ class Node:
             origin=origin,
             guests_welcome=self._settings.guest_sessions,
             peer=self.peers.of_key(header.sender),
+            worker=self._worker_keys.admitted(header.sender),
         )
         context = Context(self.open, caller, header.uid, opened.attachment, now, self)
         observer.asked_may(header, message, caller)

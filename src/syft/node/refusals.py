@@ -30,7 +30,19 @@ from syft.errors import (
 from syft.logger import say
 from syft.model.event import Event
 from syft.model.message import Message, tag_of
-from syft.model.messages import codes, datasets, jobs, network, objects, pools, protocols, requests
+from syft.model.messages import (
+    codes,
+    datasets,
+    images,
+    jobs,
+    network,
+    objects,
+    pools,
+    protocols,
+    requests,
+    work,
+    workers,
+)
 from syft.model.messages.events import GetCheckpoint
 from syft.model.messages.session import GetNodeInfo, LogIn
 from syft.model.messages.settings import GetSettings
@@ -65,6 +77,15 @@ LOOKING: Final[frozenset[type[Message]]] = frozenset(
         network.ListMembers,
         pools.ListPools,
         pools.GetPool,
+        images.ListImages,
+        images.GetImage,
+        images.GetImageLog,
+        workers.ListWorkers,
+        # Of a worker that the node has forgotten, or does not know yet: it asks every few seconds.
+        work.JoinPool,
+        work.TakeWork,
+        work.Attend,
+        work.LeavePool,
         datasets.GetDataset,
         datasets.ListDatasets,
         objects.GetObject,

@@ -176,7 +176,7 @@ def limit_text(hint: Hint, limits: Limits) -> str:
 def _error_type(failed: Failed, source: str, error_names: Collection[str]) -> str:
     """The claimed class, if its name was there before the code ran; a class can be called anything."""
     name = failed.error_type
-    return name if name in error_names or name in _names_in(source) else OTHER_ERROR
+    return name if name in error_names or name in names_in(source) else OTHER_ERROR
 
 
 def _error_line(failed: Failed, source: str) -> int | None:
@@ -188,11 +188,26 @@ def _unsupported(failed: Failed, source: str) -> str:
     """Why a result cannot travel. The codec's own text is not repeated: it tells keys of the value."""
     found = re.search(r"a value of type (\S+) cannot travel", failed.error_text)
     name = found[1].rpartition(".")[2] if found else ""
-    if name not in _COMMON_TYPES and not hasattr(builtins, name) and name not in _names_in(source):
+    return unsupported_text(name if is_nameable(name, source) else "")
+
+
+def is_nameable(name: str, source: str) -> bool:
+    """Whether a type's name could have been said without running the code."""
+    return name in _COMMON_TYPES or hasattr(builtins, name) or name in names_in(source)
+
+
+def unsupported_text(name: str) -> str:
+    """The sentence about a result that cannot travel.
+
+    Args:
+        name: of its type, if that may be told.
+    """
+    if not name:
         return "the result cannot travel: it is, or contains, a value of a type that is not supported"
     return f"the result cannot travel: it is, or contains, a value of type {name}"
 
 
-def _names_in(source: str) -> set[str]:
+def names_in(source: str) -> set[str]:
+    """The words of a source that can be names."""
     words = set(re.findall(r"\w+", source))
     return {word for word in words if word.isidentifier() and not keyword.iskeyword(word)}

@@ -9,10 +9,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from syft.cluster.door import Door
+from syft.cluster.runner import dask_equipment
+from syft.code.environment import environment_digest
 from syft.config import Settings
 from syft.errors import InvalidInput, NewerDatabase, StorageError, StorageFull
+from syft.jobs.images import Images, image_of
+from syft.jobs.order_book import OrderBook
+from syft.jobs.pools import Equipment, Resize
+from syft.jobs.remote import RemoteRunner
+from syft.model.pool import Dask, Pool, Remote
 from syft.node.keyfile import load_or_make
 from syft.node.node import Node, Parts, utc_now
+from syft.node.worker_keys import Admissions, WorkerKeys
 from syft.sandbox.runner import EmbeddedRunner
 from syft.store.blobs import Blobs
 from syft.store.files import LOCK_NAME, DirectoryLock, disk_errors, make_private
@@ -99,7 +108,50 @@ def open_node(
             # All nodes of this machine: their keys, databases and values are in folders side by side.
             protected=[settings.home],
         )
-        return Parts(store, Blobs(folder / "blobs"), runner)
+
+        images = Images(store, folder / "environments", environment_digest, clock)
+        orders, worker_keys, door = OrderBook(settings.worker_lease_s), WorkerKeys(), Door()
+
+        def equip(pool: Pool, resize: Resize) -> Equipment:
+            with store.reading() as reader:
+                image = image_of(reader, pool)
+            digest = images.digest_of(image)
+            if isinstance(pool.engine, Dask):
+                return dask_equipment(
+                    pool,
+                    pool.engine,
+                    resize,
+                    orders=orders,
+                    admissions=Admissions(store, worker_keys, pool, clock),
+                    door=door,
+                    node_key=identity.verify_key.hex(),
+                    settings=settings,
+                    environment=lambda: digest,
+                    directory=folder / "clusters" / pool.uid.hex,
+                )
+            if isinstance(pool.engine, Remote):
+                remote = RemoteRunner(orders, pool.name, on_slots=resize)
+                # As many launched runs as jobs, at each depth: workers keep room for both.
+                return Equipment(remote, lambda: digest, at_once=lambda: remote.slots)
+            own = EmbeddedRunner(
+                level=pool.isolation or settings.isolation,
+                minimum=settings.isolation_min,
+                protected=[settings.home],
+                packages=images.packages_of(image),
+            )
+            # Of the packages that this runner has; another build of the image is another environment.
+            return Equipment(own, lambda: digest)
+
+        return Parts(
+            store,
+            Blobs(folder / "blobs"),
+            runner,
+            equip,
+            orders=orders,
+            worker_keys=worker_keys,
+            images=images,
+            at=door.open_at,
+        )
 
     try:
         node = Node(

@@ -80,6 +80,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def url_of(host: str, port: int) -> str:
+    """The URL of a server that listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one.
 
@@ -122,9 +127,9 @@ def serve(
     keep_freed_memory()
     host, note = safe_host(node, host)
     with contextlib.closing(listen(host, port)) as server_socket:
-        node.start()
+        bound = server_socket.getsockname()
+        node.start(url_of(bound[0], bound[1]))
         try:
-            bound = server_socket.getsockname()
             config = uvicorn.Config(
                 make_app(node),
                 log_level="warning",

@@ -23,6 +23,7 @@ from syft.errors import (
     UnsupportedType,
 )
 from syft.model.object import Face
+from syft.wire.types_partitioned import Partitioned
 
 
 def put_up(admin: Client, name: str, data: Any, mock: Any) -> AssetView:
@@ -200,3 +201,16 @@ def test_what_was_fetched_is_kept(asset: AssetView, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(datasets, "fetch", lambda *_: pytest.fail("fetched again"))
     assert asset.mock is mock
     assert Face.MOCK in asset._values
+
+
+def test_a_partitioned_asset_says_how_many_parts_it_has(admin: Client, scientist: Client) -> None:
+    parts = Partitioned([list(range(1000))] * 64)
+    admin.upload_dataset(
+        Dataset("Parts", asset_list=[Asset("parts", data=parts, mock=Partitioned([[1], [2]]))])
+    )
+    asset = scientist.datasets["Parts"].assets[0]
+    assert asset.row()["Type"] == "partitioned: 64 parts"
+    assert list(asset.mock) == [[1], [2]]
+    assert "partitioned: 2 parts" in repr(asset)
+    mine = admin.datasets["Parts"].assets[0]
+    assert mine.data[63] == list(range(1000))

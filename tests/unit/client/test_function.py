@@ -28,6 +28,7 @@ from syft.model.limits import JobLimits
 from syft.policy.limits import MAX_DEPTH
 from syft.sandbox.contract import Execution, Host, Outcome, Status
 from syft.sandbox.runner import EmbeddedRunner
+from syft.wire.types_partitioned import Partitioned
 
 OUTSIDE = 10
 
@@ -281,6 +282,40 @@ def test_nested_functions(asset: AssetView) -> None:
     assert process_all.submission.uses_datasite
     assert process_all(data=asset).get() == 54
     assert process_all(data=asset, syft_no_server=True) == 54
+
+
+def test_a_try_hands_on_jobs_and_parts_as_the_server_does() -> None:
+    @syft_function()
+    def size(batch: Any) -> Any:
+        return len(batch)
+
+    @syft_function()
+    def total(sizes: Any, first: Any) -> Any:
+        return sum(sizes["all"]) + sizes["more"][0] + first
+
+    @syft_function()
+    def sizes(datasite: Any, data: Any) -> Any:
+        jobs = [datasite.launch_job(size, batch=part) for part in data.parts]
+        jobs.append(datasite.launch_job(size, batch=data.part(-1)))
+        more = (datasite.launch_job(size, batch=data[0]).wait(), "text")
+        return datasite.launch_job(total, sizes={"all": jobs, "more": more}, first=jobs[0]).get()
+
+    data = Partitioned([[1] * number for number in (1, 20, 300)])
+    assert sizes(data=data).get() == 321 + 300 + 1 + 1
+    assert sizes(data=data, syft_no_server=True) == 321 + 300 + 1 + 1
+
+
+def test_a_try_refuses_parameters_that_are_not_there() -> None:
+    @syft_function()
+    def size(batch: Any) -> Any:
+        return len(batch)
+
+    @syft_function()
+    def wrong(datasite: Any) -> Any:
+        return datasite.launch_job(size, other=1).result
+
+    with pytest.raises(CodeFailed, match="has no parameter 'other'"):
+        wrong()
 
 
 def test_what_is_launched_must_be_a_syft_function() -> None:
