@@ -77,11 +77,7 @@ class Between:
         with suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
-                try:
-                    far = socket.create_connection(("127.0.0.1", self._port))
-                except OSError:
-                    near.close()  # the scheduler is still being started; whoever it was tries again
-                    continue
+                far = socket.create_connection(("127.0.0.1", self._port))
                 for one, other in ((near, far), (far, near)):
                     threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
 
@@ -103,6 +99,8 @@ def test_neither_source_nor_value_goes_through_the_scheduler(folder: Path) -> No
     (folder / "dask").mkdir()
     cluster = Cluster(folder / "dask", workers=0)
     between = Between(cluster.port)
+    # A worker tries again where nobody listens yet; one that was let in and then cut off gives up.
+    assert wait_until(lambda: said_by(cluster.port, None) != b"")
     cluster.address = f"tcp://127.0.0.1:{between.port}"
     cluster.workers.append(cluster.add_worker())
     try:
