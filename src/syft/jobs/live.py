@@ -17,8 +17,8 @@ import msgspec
 from syft.model.code import Mode
 from syft.model.job import Job
 from syft.model.uid import UID
+from syft.sandbox.contract import Stream
 
-Stream = Literal["stdout", "stderr"]
 # What somebody listens to, beside that a job begins or ends.
 Subject = Literal["nothing more", "progress", "printed"]
 

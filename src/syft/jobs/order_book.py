@@ -29,6 +29,7 @@ LEASE_S: Final = 15.0
 MAX_WAITING: Final = 48
 _MAX_REMEMBERED: Final = 1000
 _REVOKED: Final = "This worker's key was revoked."
+_SUPERSEDED: Final = "Another process has joined with this worker's key. Give each a home of its own."
 _STRANGER: Final = "This worker has not joined, or was away for too long. Join again."
 
 
@@ -361,9 +362,7 @@ class OrderBook:
         found = self._sessions.get(uid)
         if found is None or found.worker.uid != worker.uid:
             if uid in self._superseded:
-                raise InvalidState(
-                    "Another process has joined with this worker's key. Give each a home of its own."
-                )
+                raise InvalidState(_SUPERSEDED)
             raise NotFound(_STRANGER)
         found.seen = time.monotonic()
         return found
@@ -372,9 +371,7 @@ class OrderBook:
         if session.over == _REVOKED:
             return AuthorizationException(_REVOKED)
         if session.uid in self._superseded:
-            return InvalidState(
-                "Another process has joined with this worker's key. Give each a home of its own."
-            )
+            return InvalidState(_SUPERSEDED)
         return NotFound(_STRANGER)
 
     def _wait(self, session: WorkerSession, condition: threading.Condition, wait_s: float) -> None:
