@@ -13,6 +13,7 @@
     |   |-- InvalidState           it exists and you may, but not as things stand
     |   |   |-- NotApproved        the request has not been approved (yet, or any more)
     |   |   |-- Denied             the request was denied; carries the owner's reason
+    |   |   |-- ResultHeld         it has run; a person looks at the result before it leaves
     |   |   |-- NotDeployed        a protocol has no sites yet, or has them already
     |   |   |-- PlanNotReady       a plan is not built yet, or is not where it is to run
     |   |   |-- PolicyExhausted    the output policy lets nothing more out
@@ -138,6 +139,23 @@ class Denied(InvalidState):
     """The request was denied; the message carries the owner's reason."""
 
     code = "denied"
+
+
+class ResultHeld(InvalidState):
+    """It has run, and a person looks at its result before it leaves; the message names the job to ask later.
+
+    Args:
+        public_message: which job, and how to wait for the decision.
+        job: the job, where it is known: `client.jobs` has it, too.
+    """
+
+    code = "result_held"
+
+    def __init__(
+        self, public_message: str = "", private_message: str = "", *, job: object | None = None
+    ) -> None:
+        super().__init__(public_message, private_message)
+        self.job = job
 
 
 class NotDeployed(InvalidState, RuntimeError):

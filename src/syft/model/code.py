@@ -16,6 +16,8 @@ from syft.model.uid import UID
 
 MAX_SOURCE = 256 * 1024
 MAX_PARAMETERS = 100
+# How many results may leave where something else decides: a policy of its author's own, or the inputs.
+MANY = 1_000_000
 # All the steps of a protocol, with their code, as every owner of one reads them.
 MAX_DEPLOYMENT = 4 * 1024 * 1024
 
@@ -63,16 +65,51 @@ class Handed(msgspec.Struct, frozen=True, tag="handed"):
 Rule = MustBe | Constant | OfType | Given | Handed
 
 
+class CustomPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy that a person wrote: a class, as text. It runs behind the fence like any stranger's code.
+
+    Args:
+        name: of the class.
+        source: the class alone, without decorators and base classes of ours.
+        options: what it is made with, by the names of its `__init__`, encoded.
+    """
+
+    name: str
+    source: str
+    options: dict[str, bytes] = {}
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise InvalidInput(f"'{self.name[:50]}' is not a valid Python name for a policy.")
+        if len(self.source) > MAX_SOURCE:
+            raise InvalidInput(f"The source of '{self.name}' is longer than {MAX_SOURCE // 1024} KiB.")
+        if len(self.options) > MAX_PARAMETERS:
+            raise InvalidInput(f"'{self.name}' has more than {MAX_PARAMETERS} options.")
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to keep."""
+        return len(self.source) + sum(map(len, self.options.values()))
+
+
 class InputPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What a code may be run on: one rule a parameter. A parameter without a rule takes nothing.
 
     Args:
         kind: "empty", "exact" or "mixed", as the person named it; the rules decide.
         rules: by parameter name.
+        custom: a policy of its author's own, which is asked besides. Unset where there is none, so that functions
+            from before there were such keep their digests.
     """
 
     kind: str = "empty"
     rules: dict[str, Rule] = {}
+    custom: CustomPolicy | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def decides(self) -> bool:
+        """Whether a policy of its author's own decides about what the caller gives."""
+        return not isinstance(self.custom, msgspec.UnsetType)
 
     @property
     def objects(self) -> dict[str, MustBe]:
@@ -85,13 +122,24 @@ class OutputPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         limit: at least 1.
+        per_inputs: how many of them may have been computed on the same inputs; unset: any number up to `limit`.
+        custom: a policy of its author's own, which is asked besides, and may change what leaves; unset for none.
     """
 
     limit: int = 1
+    per_inputs: int | msgspec.UnsetType = msgspec.UNSET
+    custom: CustomPolicy | msgspec.UnsetType = msgspec.UNSET
 
     def __post_init__(self) -> None:
         if self.limit < 1:
             raise InvalidInput("An output policy lets at least one result out; its limit must be 1 or more.")
+        if self.per_inputs is not msgspec.UNSET and self.per_inputs < 1:
+            raise InvalidInput("An output policy lets at least one result out for any inputs.")
+
+    @property
+    def decides(self) -> bool:
+        """Whether a policy of its author's own decides about what leaves."""
+        return not isinstance(self.custom, msgspec.UnsetType)
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +227,12 @@ class CodeSubmission(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidInput(f"'{self.name}' has more than {MAX_PARAMETERS} parameters.")
 
     @property
+    def custom_policies(self) -> tuple[CustomPolicy, ...]:
+        """The policies of its author's own, that of its inputs first."""
+        both = (self.input_policy.custom, self.output_policy.custom)
+        return tuple(one for one in both if not isinstance(one, msgspec.UnsetType))
+
+    @property
     def asked(self) -> JobLimits:
         """The limits that its author asks for; nothing said where they asked for none."""
         return JobLimits() if isinstance(self.limits, msgspec.UnsetType) else self.limits
@@ -227,4 +281,5 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
             size += sum(map(len, code.plan.state))
         if not isinstance(code.part, msgspec.UnsetType):
             size += len(code.part.deployment)
+        size += sum(one.size for one in code.custom_policies)
         return size

@@ -22,6 +22,7 @@ class JobState(Enum):
     CLAIMED = "claimed"
     RUNNING = "running"
     FINISHED = "finished"
+    HELD = "held"
     RELEASED = "released"
     WITHHELD = "withheld"
     FAILED = "failed"
@@ -29,12 +30,16 @@ class JobState(Enum):
 
 
 # -> QUEUED is what happens to a job whose server or worker died; its attempt is counted. What a worker of the node's
-# own has claimed runs at once; CLAIMED is one that is on its way to a worker elsewhere.
+# own has claimed runs at once; CLAIMED is one that is on its way to a worker elsewhere. HELD is one that has run, and
+# whose result waits for a person.
 JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     JobState.QUEUED: frozenset({JobState.CLAIMED, JobState.CANCELLED, JobState.FAILED}),
     JobState.CLAIMED: frozenset({JobState.RUNNING, JobState.QUEUED, JobState.CANCELLED, JobState.FAILED}),
     JobState.RUNNING: frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED, JobState.QUEUED}),
-    JobState.FINISHED: frozenset({JobState.RELEASED, JobState.WITHHELD, JobState.FAILED, JobState.CANCELLED}),
+    JobState.FINISHED: frozenset(
+        {JobState.RELEASED, JobState.HELD, JobState.WITHHELD, JobState.FAILED, JobState.CANCELLED}
+    ),
+    JobState.HELD: frozenset({JobState.RELEASED, JobState.WITHHELD}),
     JobState.RELEASED: frozenset(),
     JobState.WITHHELD: frozenset(),
     JobState.FAILED: frozenset(),
@@ -42,8 +47,8 @@ JOB_TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
 }
 ENDED: Final = frozenset(state for state, following in JOB_TRANSITIONS.items() if not following)
 # Begun, and not ended: what dies with whoever runs it.
-HELD: Final = (JobState.CLAIMED, JobState.RUNNING)
-OPEN: Final = (JobState.QUEUED, *HELD)
+BEGUN: Final = (JobState.CLAIMED, JobState.RUNNING)
+OPEN: Final = (JobState.QUEUED, *BEGUN)
 # Whose turn it is: the highest first. Its requester may only lower it.
 PRIORITIES: Final = (-100, 100)
 
@@ -117,6 +122,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         priority: among the jobs that wait there, see `PRIORITIES`.
         worker: who ran it last, where that was not the node's own machine.
         repeats: the job that failed or was cancelled, and of which this is another run.
+        given_by: of an answer that was given by hand, who gave it: then nothing ran.
+        rehearses: the request about which its requester decides, and whose code this runs on mocks, for them alone.
+        rehearsed: digest of what it ran with, so that whoever looks at it later sees whether that is still so.
     """
 
     uid: UID
@@ -146,6 +154,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     worker: str = ""
     repeats: UID | None = None
+    given_by: UID | None = None
+    rehearses: UID | None = None
+    rehearsed: str = ""
 
 
 class JobLog(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from syft.errors import InvalidInput
+from syft.model.terms import Safeguards
 from syft.model.uid import UID
 
 # Values up to this size rest in the database row; larger ones are files named by their hash.
@@ -112,6 +113,7 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True):
         op: the operation that computed it, which `name` tells as people read it; empty for what was brought.
         inputs: the objects that it was computed from.
         sources: those that they go back to, brought by somebody.
+        safeguards: what its owner demands before anything made of it leaves.
     """
 
     uid: UID
@@ -129,6 +131,7 @@ class ObjectRecord(msgspec.Struct, frozen=True, kw_only=True):
     op: str = ""
     inputs: tuple[UID, ...] = ()
     sources: tuple[UID, ...] = ()
+    safeguards: Safeguards = Safeguards()
 
     def __post_init__(self) -> None:
         check_tags(self.tags)

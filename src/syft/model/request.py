@@ -15,6 +15,7 @@ from syft.errors import InvalidInput
 from syft.model.limits import JobLimits
 from syft.model.object import check_tags
 from syft.model.pool import PoolSpec
+from syft.model.terms import Terms
 from syft.model.uid import UID
 
 
@@ -60,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         code_uid: what is to run; or
         object_uid: what is to be read; or
         pool: the worker pool that is to be made; one of the three.
+        terms: the conditions under which it was approved; until then those of who approved it first of several.
         requester_uid: who asks.
         owners: of the objects it would run on, or of the object, as it was made.
         state: where it stands.
@@ -77,6 +79,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         decided_at: when, in UTC.
         expires_at: when it is withdrawn if nobody has answered, in UTC; None: it waits.
         handled_by: the standing rule of the owner's that answered; None where a person did.
+        deposited: whether the answer was given by hand: then nothing ever runs under it (again).
+        approved_parts: what went into `approved_digest`, each by itself, as digests: so that the next reviewer is told
+            what has changed since. Decides nothing.
     """
 
     uid: UID
@@ -97,6 +102,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     handled_by: UID | None = None
     pool: PoolSpec | None = None
+    terms: Terms = Terms()
+    deposited: bool = False
+    approved_parts: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         if [self.code_uid, self.object_uid, self.pool].count(None) != 2:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from syft.errors import InvalidInput
 from syft.model.address import Address
+from syft.model.terms import MAX_APPROVERS
 from syft.model.uid import UID
+
+# The name under which a node's store keeps them, as JSON.
+SETTINGS: Final = "node_settings"
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +31,8 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
         objects_per_account: how many objects somebody who cannot upload datasets may keep.
         bytes_per_account: how many bytes they may have.
         members_may_join: at a gateway, whether a datasite that proves its key is a member without being decided about.
+        approvals_needed: how many people who decide about requests by their role have to approve one that code may run,
+            whatever the owners of its inputs demand besides. Its author never counts.
     """
 
     organization: str = "OpenMined"
@@ -38,11 +45,14 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True):
     objects_per_account: int = 1_000
     bytes_per_account: int = 4 * 1024**3
     members_may_join: bool = False
+    approvals_needed: int = 1
 
     def __post_init__(self) -> None:
         for name in ("key_account_limit", "objects_per_account", "bytes_per_account"):
             if getattr(self, name) < 0:
                 raise InvalidInput(f"'{name}' is a number of 0 or more.")
+        if not 1 <= self.approvals_needed <= MAX_APPROVERS:
+            raise InvalidInput(f"'approvals_needed' is a number of 1 to {MAX_APPROVERS}.")
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,6 +59,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
         mock_execution: whether it may run code of its own on mock values on this node.
         is_root: the one account that cannot be deleted or demoted.
         is_key: whether it is a key's own, without a password: see `NodeSettings.key_accounts`.
+        made_by: whoever made it for its person, and knows its first password; None for those that registered, for keys,
+            and for accounts from before this was kept.
         created_at: when, in UTC.
     """
 
@@ -72,6 +74,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     mock_execution: bool = False
     is_root: bool = False
     is_key: bool = False
+    made_by: UID | None = None
     created_at: datetime
 
     def __post_init__(self) -> None:
@@ -119,12 +122,15 @@ class PersonView(msgspec.Struct, frozen=True, kw_only=True):
         name: shown.
         email: how to reach them.
         institution: whose requests these are; empty where the reader is not the one to decide about them.
+        made_by: the e-mail of whoever made the account for them, and chose its first password: they could speak for
+            this person as long as it is in use. Empty likewise, and where they registered themselves.
     """
 
     uid: UID
     name: str
     email: str
     institution: str = ""
+    made_by: str = ""
 
 
 class SessionKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,15 +19,18 @@ from sqlalchemy.sql.elements import ColumnElement, TextClause
 from sqlalchemy.types import TypeEngine
 
 from syft.errors import InvalidInput, StorageError, SyftException
+from syft.model.approval import Approval, StandingApproval
 from syft.model.code import Code
 from syft.model.dataset import DatasetRecord
 from syft.model.event import ChainedEvent, Event
+from syft.model.held import HeldResult
 from syft.model.image import WorkerImage
 from syft.model.job import Job, JobLog, Release
 from syft.model.letter import Letter
 from syft.model.object import FailedOperations, ObjectRecord, RetiredUid
 from syft.model.peer import Peer
 from syft.model.permission import Grant
+from syft.model.policystate import PolicyState
 from syft.model.pool import Pool
 from syft.model.request import Request, RequestHandler
 from syft.model.transit import InTransit
@@ -36,7 +39,7 @@ from syft.model.worker import JoinToken, Worker
 from syft.store.columns import Codec, Coder, checked, codec_for, json_text, micros_of, same, time_of
 
 # Every schema there has been, oldest first; `migrations/versions` holds the way from each to the next.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 
 # One answer, whoever's the other is: that somebody may see it does not follow from knowing its UID.
 OBJECT_UID_TAKEN: Final = "An object cannot have this UID. Leave the UID out, and the node chooses one."
@@ -270,6 +273,11 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
             # In JSON, where quotes stand around each and quotes within are escaped: `"a"` is never part of another.
             "tag_text": _Derived(lambda one: json_text(one.tags).lower(), _optional_text.encode),
             "size": _Derived(lambda one: one.size, same, column_type=BigInteger()),
+            # As of the tags; most objects name nobody.
+            "approver_text": _Derived(
+                lambda one: json_text(one.safeguards.approvers) if one.safeguards.approvers else None,
+                _optional_text.encode,
+            ),
         },
     ),
     FailedOperations: _Spec(
@@ -304,8 +312,23 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
         indexed=(("code_uid",), ("object_uid",), ("requester_uid",), ("state",), ("expires_at",)),
     ),
     RequestHandler: _Spec("request_handlers", "request handler", indexed=(("owner_uid",),)),
+    Approval: _Spec("approvals", "approval", unique=(("request_uid", "approver_uid"),)),
+    StandingApproval: _Spec(
+        "standing_approvals",
+        "standing approval",
+        indexed=(("code_digest",), ("approver_uid",), ("digest",)),
+    ),
     Job: _Spec(
-        "jobs", "job", indexed=(("requester_uid",), ("code_uid",), ("parent_uid",), ("state",), ("run",))
+        "jobs",
+        "job",
+        indexed=(
+            ("requester_uid",),
+            ("code_uid",),
+            ("parent_uid",),
+            ("state",),
+            ("run",),
+            ("request_uid",),
+        ),
     ),
     JobLog: _Spec("job_logs", "job log"),
     Peer: _Spec(
@@ -332,7 +355,15 @@ _SPECS: Final[dict[type[msgspec.Struct], _Spec]] = {
             "size": _Derived(lambda one: one.value.size, same, column_type=BigInteger()),
         },
     ),
-    Release: _Spec("releases", "release", indexed=(("request_uid",),)),
+    Release: _Spec("releases", "release", indexed=(("request_uid",), ("user_uid",))),
+    PolicyState: _Spec("policy_states", "state of a policy"),
+    HeldResult: _Spec(
+        "held_results",
+        "held result",
+        taken="The result of this job is held already.",
+        indexed=(("request_uid",), ("requester_uid",), ("state",), ("blob",)),
+        derived={"blob": _Derived(lambda one: one.blob, _optional_text.encode)},
+    ),
     Pool: _Spec(
         "pools",
         "worker pool",

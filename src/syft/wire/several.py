@@ -85,6 +85,24 @@ def apart(data: memoryview | mmap.mmap, count: int) -> list[One]:
     return [One(one, piece) for one, piece in zip(said, pieces[1:], strict=True)]
 
 
+def alone(data: memoryview | mmap.mmap) -> bytes:
+    """The bytes in a list of one value that is bytes.
+
+    Args:
+        data: all of the encoded list; it comes from a run and is hostile.
+    Raises:
+        DecodeError: it is no such value.
+    """
+    header, buffers = take_apart(memoryview(data))
+    try:
+        parts = _whole.decode(header)
+        if type(parts) is not list or len(parts) != 1:
+            raise DecodeError("not one value in a list")
+        return bytes(_bytes_of(parts[0], buffers))
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
+        raise DecodeError("these bytes are not bytes in a list", type(error).__name__) from None
+
+
 def _is_short(said: Said) -> bool:
     return len(said.type_name) <= _MAX_NAME and len(said.shape or ()) <= _MAX_DIMENSIONS
 

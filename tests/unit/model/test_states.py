@@ -15,7 +15,10 @@ def test_nothing_leaves_an_end() -> None:
 
 def test_a_result_is_released_only_after_the_run_finished() -> None:
     before = {state for state, following in JOB_TRANSITIONS.items() if JobState.RELEASED in following}
-    assert before == {JobState.FINISHED}
+    assert before == {JobState.FINISHED, JobState.HELD}
+    assert {state for state, following in JOB_TRANSITIONS.items() if JobState.HELD in following} == {
+        JobState.FINISHED
+    }
 
 
 def test_what_was_refused_never_becomes_approved() -> None:
