@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from syft.client.present import Block, Card, Shown, Text, Value
+from syft.client.terms import Safeguards, as_safeguards, safeguards_text
 from syft.errors import AlreadyExists, InvalidInput, NotFound
 from syft.model.dataset import ContributorRecord
 from syft.model.user import check_name
@@ -147,6 +148,7 @@ class Asset(_WithContributors, Shown):
         mock_is_real: whether the mock is a sample of real rows.
         contributors: who had a part in it.
         data_subjects: names of those the data is about.
+        safeguards: what you demand before anything made of it leaves; left out: what its dataset demands.
     Raises:
         InvalidInput: mock and data are of different types.
     """
@@ -161,6 +163,7 @@ class Asset(_WithContributors, Shown):
         mock_is_real: bool = False,
         contributors: Iterable[Contributor] = (),
         data_subjects: Iterable[str] = (),
+        safeguards: Safeguards | None = None,
     ) -> None:
         check_name(name, "An asset's name")
         self.name = name
@@ -169,6 +172,8 @@ class Asset(_WithContributors, Shown):
         self.shape = shape
         self.mock_is_real = mock_is_real
         self.data_subjects = list(data_subjects)
+        as_safeguards(safeguards)
+        self.safeguards = safeguards
         self.data = data
         self.mock = mock
         self._check_types()
@@ -215,6 +220,11 @@ class Asset(_WithContributors, Shown):
             self.mock, self.mock_is_real = before
             raise
 
+    def set_safeguards(self, safeguards: Safeguards | None) -> None:
+        """Say what you demand before anything made of it leaves: `sy.Safeguards(...)`; None: what its dataset does."""
+        as_safeguards(safeguards)
+        self.safeguards = safeguards
+
     def no_mock(self) -> None:
         """Have no mock: nobody will see what the data looks like, or be able to try code on it."""
         self.set_mock(EMPTY, False)
@@ -257,6 +267,8 @@ class Asset(_WithContributors, Shown):
 
     def _card(self) -> Card:
         facts: list[tuple[str, object]] = [("Description", self.description)] if self.description else []
+        if self.safeguards is not None:
+            facts.append(("Safeguards", safeguards_text(self.safeguards.record) or "none"))
         return Card(self.name, facts, [("Data", _shown(self.data)), ("Mock Data", _shown(self.mock))])
 
 
@@ -275,6 +287,7 @@ class Dataset(_WithContributors, Shown):
         contributors: who had a part in it.
         citation: how to cite it.
         url: where to read more.
+        safeguards: what you demand before anything made of its assets leaves, of those that say nothing themselves.
     Raises:
         AlreadyExists: two assets of one name.
     """
@@ -288,6 +301,7 @@ class Dataset(_WithContributors, Shown):
         contributors: Iterable[Contributor] = (),
         citation: str | None = None,
         url: str | None = None,
+        safeguards: Safeguards | None = None,
     ) -> None:
         check_name(name, "A dataset's name")
         self.name = name
@@ -295,6 +309,8 @@ class Dataset(_WithContributors, Shown):
         self.description = description or ""
         self.summary = summary or ""
         self.citation = citation or ""
+        as_safeguards(safeguards)
+        self.safeguards = safeguards
         self.url = ""
         if url:
             self.add_url(url)

@@ -25,6 +25,7 @@ from syft.client.present import (
     when,
 )
 from syft.client.session import Session
+from syft.client.terms import Safeguards, as_safeguards, safeguards_text
 from syft.errors import (
     AuthorizationException,
     NotFound,
@@ -39,6 +40,7 @@ from syft.model.messages.datasets import (
     GetDataset,
     ListDatasets,
 )
+from syft.model.messages.objects import GetObject, ObjectReply, ObjectView, SetSafeguards
 from syft.model.object import Face
 from syft.model.uid import UID
 
@@ -113,6 +115,27 @@ class AssetView(Shown):
     def has_mock(self) -> bool:
         """Whether there is a mock."""
         return self._record.has_mock
+
+    @property
+    def safeguards(self) -> Safeguards:
+        """What its owner demands before anything made of it leaves, as of now."""
+        return Safeguards.of(self._told().safeguards)
+
+    def set_safeguards(self, safeguards: Safeguards | None = None) -> SyftSuccess:
+        """Demand this before anything made of it leaves, from now on and also of what was approved before.
+
+        Args:
+            safeguards: `sy.Safeguards(approvals=2, approvers=["..."], review=True)`; None: nothing besides an approval.
+        Raises:
+            NotFound: it is not yours.
+            InvalidInput: there is no account of one of the e-mails.
+        """
+        self._session.ask(SetSafeguards(self.action_id, as_safeguards(safeguards)), ObjectReply)
+        return SyftSuccess(f"The safeguards of asset {self.label} are set.")
+
+    def _told(self) -> ObjectView:
+        """What the node says of its object now."""
+        return self._session.ask(GetObject(uid=self.action_id), ObjectReply).object
 
     @property
     def created_at(self) -> datetime:
@@ -209,16 +232,26 @@ class AssetView(Shown):
         }
 
     def _card(self) -> Card:
-        return Card(
-            self.name,
-            [
-                ("Asset ID", self.id.hex),
-                ("Action Object ID", self.action_id.hex),
-                ("Uploaded by", self.uploader),
-                ("Created on", when(self.created_at)),
-            ],
-            [("Data", self._preview(Face.PRIVATE)), ("Mock Data", self._preview(Face.MOCK))],
+        facts: list[tuple[str, object]] = [
+            ("Asset ID", self.id.hex),
+            ("Action Object ID", self.action_id.hex),
+            ("Uploaded by", self.uploader),
+            ("Created on", when(self.created_at)),
+        ]
+        # A value that may not be read is not asked for: to look at an asset would stand in the log as a refused act.
+        readable = True
+        try:
+            told = self._told()
+        except SyftException:  # showing must not raise
+            pass
+        else:
+            readable = told.readable
+            if demanded := safeguards_text(told.safeguards):
+                facts.append(("Safeguards", demanded))
+        private = (
+            self._preview(Face.PRIVATE) if readable or Face.PRIVATE in self._values else Text(NO_PERMISSION)
         )
+        return Card(self.name, facts, [("Data", private), ("Mock Data", self._preview(Face.MOCK))])
 
 
 class DatasetView(Shown):

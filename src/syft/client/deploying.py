@@ -13,12 +13,12 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from syft.client.coderequests import Request
 from syft.client.datasets import AssetView
 from syft.client.jobs import Job
 from syft.client.objects import as_argument
 from syft.client.pointer import Pointer
 from syft.client.present import Card, Shown, Table
-from syft.client.requests import Request
 from syft.client.session import Session
 from syft.errors import (
     AuthorizationException,
@@ -229,7 +229,8 @@ class Deployed(Shown):
             # A step runs once a run: asked again, the site answers with how the same job stands.
             reply = session.ask(RunStep(request.code.id, run, given, _WAIT_S), StepReply)
             job = Job(session, reply.job)
-            if job.has_ended:
+            # Of a last step that is held the run is over here: what comes of it, a person decides, and the job has it.
+            if job.has_ended or job.is_held:
                 job.check_ended_well()
                 return reply
 
@@ -325,7 +326,7 @@ def _approval(asked: RequestView) -> ApproveRequest:
     """The answer of an owner who has asked this of themselves."""
     assert asked.code is not None
     return ApproveRequest(
-        asked.uid, asked.code.digest, tuple(view.digest for view in asked.nested), asked.limits
+        asked.uid, asked.code.digest, tuple(view.digest for view in asked.nested), asked.limits, asked.terms
     )
 
 

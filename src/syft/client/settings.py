@@ -46,6 +46,7 @@ class ServerSettings(Shown):
         objects_per_account: int | None = None,
         bytes_per_account: int | None = None,
         members_may_join: bool | None = None,
+        approvals_needed: int | None = None,
     ) -> SyftSuccess:
         """Change what is given; the rest stays.
 
@@ -62,6 +63,8 @@ class ServerSettings(Shown):
             bytes_per_account: how many bytes they may have.
             members_may_join: of a gateway, whether a datasite that proves its key is a member without being decided
                 about.
+            approvals_needed: how many people who decide about requests by their role (data owners of the inputs and
+                administrators) have to approve one that code may run. Its author never counts.
         """
         message = UpdateSettings(
             organization=organization,
@@ -74,6 +77,7 @@ class ServerSettings(Shown):
             objects_per_account=objects_per_account,
             bytes_per_account=bytes_per_account,
             members_may_join=members_may_join,
+            approvals_needed=approvals_needed,
         )
         settings = self._session.ask(message, SettingsReply).settings
         return SyftSuccess("Settings updated successfully.", value=settings)
@@ -113,6 +117,7 @@ def _facts(settings: NodeSettings, kind: str = "") -> list[tuple[str, object]]:
             f"up to {settings.key_account_limit:,}" if settings.key_accounts else False,
         ),
         ("Objects per account", f"{settings.objects_per_account:,} ({settings.bytes_per_account:,} bytes)"),
+        ("Approvals needed", settings.approvals_needed),
     ]
     if kind == "gateway":
         facts.append(("Members may join", settings.members_may_join))

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from syft.client.assets import EMPTY, Asset, Dataset
 from syft.client.datasets import DatasetView
 from syft.client.objects import INLINE_LIMIT_BYTES, upload
@@ -15,6 +17,7 @@ from syft.client.present import (
     settings,
 )
 from syft.client.session import Session
+from syft.client.terms import as_safeguards
 from syft.errors import (
     AlreadyExists,
     AuthorizationException,
@@ -65,7 +68,10 @@ def upload_dataset(session: Session, dataset: Dataset) -> SyftSuccess:
     budget = _Budget()
     with _bar(len(encoded)) as progress:
         assets = tuple(
-            _new_asset(session, asset, pair, budget, partial(progress, asset.name))
+            msgspec.structs.replace(
+                _new_asset(session, asset, pair, budget, partial(progress, asset.name)),
+                safeguards=as_safeguards(asset.safeguards or dataset.safeguards),
+            )
             for asset, pair in zip(dataset.asset_list, encoded, strict=True)
         )
         reply = session.ask(_message(dataset, assets), DatasetReply)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from syft.errors import InvalidInput
 from syft.model.dataset import ContributorRecord, DatasetRecord
 from syft.model.message import Message
+from syft.model.terms import MAX_APPROVERS, Safeguards
 from syft.model.uid import UID
 
 
@@ -25,6 +27,25 @@ class NewValue(msgspec.Struct, frozen=True, kw_only=True):
     upload_uid: UID | None = None
 
 
+class NewSafeguards(msgspec.Struct, frozen=True, kw_only=True):
+    """What an owner demands before anything of an object leaves, on its way in: `terms.Safeguards` with e-mails.
+
+    Args:
+        approvals: how many people have to approve a request; its author never counts.
+        approvers: e-mails of accounts that may approve beside the owner and administrators.
+        review: whether a person looks at each result before it leaves.
+    """
+
+    approvals: int = 1
+    approvers: tuple[str, ...] = ()
+    review: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.approvers) > MAX_APPROVERS:
+            raise InvalidInput(f"An object names at most {MAX_APPROVERS} approvers.")
+        Safeguards(approvals=self.approvals)
+
+
 class NewAsset(msgspec.Struct, frozen=True, kw_only=True):
     """An asset on its way in: `dataset.AssetRecord` with its values."""
 
@@ -35,6 +56,7 @@ class NewAsset(msgspec.Struct, frozen=True, kw_only=True):
     mock_is_real: bool = False
     private: NewValue | None = None
     mock: NewValue | None = None
+    safeguards: NewSafeguards = NewSafeguards()
 
 
 class CreateDataset(Message, frozen=True, tag="datasets.create"):

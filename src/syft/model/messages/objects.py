@@ -7,10 +7,11 @@ from datetime import datetime
 import msgspec
 
 from syft.model.message import Message
-from syft.model.messages.datasets import NewValue
+from syft.model.messages.datasets import NewSafeguards, NewValue
 from syft.model.object import Face, ObjectKind, ValueRef
 from syft.model.step import Step
 from syft.model.uid import UID
+from syft.model.user import PersonView
 
 # One part of a value on its way. Large enough that the 0.3 ms of a signed message is lost in it,
 # small enough that a few in flight are nothing in memory.
@@ -79,6 +80,20 @@ class ValueReply(Message, frozen=True, tag="objects.read.reply"):
 # --- what is kept
 
 
+class SafeguardsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the owner of an object demands before anything made of it leaves, as others see it.
+
+    Args:
+        approvals: how many people have to approve a request.
+        approvers: who may approve beside the owner and administrators: for the owner, administrators and themselves.
+        review: whether a person looks at each result before it leaves.
+    """
+
+    approvals: int = 1
+    approvers: tuple[PersonView, ...] = ()
+    review: bool = False
+
+
 class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
     """An object as somebody sees it who may know of it.
 
@@ -103,6 +118,7 @@ class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
         created_at: when, in UTC.
         op: the operation that computed it, which `name` tells as people read it; empty for what was brought.
         inputs: the objects that it was computed from.
+        safeguards: what its owner demands before anything made of it leaves.
     """
 
     uid: UID
@@ -123,6 +139,7 @@ class ObjectView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     op: str = ""
     inputs: tuple[UID, ...] = ()
+    safeguards: SafeguardsView = SafeguardsView()
 
 
 class PutObject(Message, frozen=True, tag="objects.put"):
@@ -202,6 +219,13 @@ class GrantObject(Message, frozen=True, tag="objects.grant"):
     uid: UID
     emails: tuple[str, ...]
     withdraw: bool = False
+
+
+class SetSafeguards(Message, frozen=True, tag="objects.safeguards.set"):
+    """From now on demand this before anything made of an object of mine leaves. Answered by `ObjectReply`."""
+
+    uid: UID
+    safeguards: NewSafeguards
 
 
 class RenewLeases(Message, frozen=True, tag="objects.lease.renew"):

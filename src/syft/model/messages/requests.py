@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
+from syft.errors import InvalidInput
 from syft.model.code import CodeSubmission
 from syft.model.image import ImageConfig
 from syft.model.limits import JobLimits
@@ -15,6 +16,7 @@ from syft.model.messages.codes import CodeView
 from syft.model.messages.objects import ObjectView
 from syft.model.pool import PoolSpec
 from syft.model.request import HandlerAction, RequestHandler, RequestState
+from syft.model.terms import MAX_APPROVERS, MAX_RUNS, Terms
 from syft.model.uid import UID
 from syft.model.user import PersonView
 
@@ -31,6 +33,23 @@ class KnownSite(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     name: str
     known_as: str
+
+
+class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's yes to a request.
+
+    Args:
+        by: who.
+        counts: whether it is to what the request shows now, by somebody who may still say so. One who has approved
+            other terms, other limits or an older function has to look again.
+        standing: whether a standing approval of theirs said so.
+        created_at: when, in UTC.
+    """
+
+    by: PersonView
+    counts: bool
+    standing: bool = False
+    created_at: datetime
 
 
 class RequestView(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +74,13 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
         by_rule: whether a standing rule of the owner's answered.
         known_sites: of a step of a protocol, those of its sites that this node knows, itself among them.
         pool: the worker pool that is to be made; None where it is about something else.
+        results_held: how many results under it wait for a person to look at them.
+        deposited: whether the answer was given by hand; then nothing runs under it.
+        terms: the conditions under which it was approved; until then those that its approvers so far have made.
+        approvals: who has approved.
+        needed: how many people have to, at least.
+        runs_begun: how many runs have been begun under it.
+        reviewed: whether a person looks at each result before it leaves.
     """
 
     uid: UID
@@ -75,6 +101,13 @@ class RequestView(msgspec.Struct, frozen=True, kw_only=True):
     by_rule: bool = False
     known_sites: tuple[KnownSite, ...] = ()
     pool: PoolSpec | None = None
+    results_held: int = 0
+    deposited: bool = False
+    terms: Terms = Terms()
+    approvals: tuple[ApprovalView, ...] = ()
+    needed: int = 1
+    runs_begun: int = 0
+    reviewed: bool = False
 
 
 class CreateRequest(Message, frozen=True, tag="requests.create"):
@@ -146,6 +179,24 @@ class ListRequests(Message, frozen=True, tag="requests.list"):
     offset: int = 0
 
 
+class NewStanding(msgspec.Struct, frozen=True, kw_only=True):
+    """A wish to approve all later requests, too, that are in everything the same.
+
+    Args:
+        times: how many; None: any number.
+        users: e-mails of those whose requests; None: anybody's.
+    """
+
+    times: int | None = None
+    users: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.times is not None and not 1 <= self.times <= MAX_RUNS:
+            raise InvalidInput(f"A standing approval is for 1 to {MAX_RUNS} requests.")
+        if self.users is not None and not 1 <= len(self.users) <= MAX_APPROVERS:
+            raise InvalidInput(f"A standing approval names 1 to {MAX_APPROVERS} accounts, or none for all.")
+
+
 class ApproveRequest(Message, frozen=True, tag="requests.approve"):
     """Let it run as it stands now, or let it be read. Answered by `RequestReply`.
 
@@ -155,12 +206,16 @@ class ApproveRequest(Message, frozen=True, tag="requests.approve"):
             for a worker pool, which a request shows whole and never changes.
         nested: the digests of the functions it launches, likewise, in any order.
         limits: what each run may use; figures that are not said are those its author asked for, else the pool's.
+        terms: under which conditions. Where others have approved already, only what has the same counts with theirs.
+        standing: approve what is the very same in future, too.
     """
 
     uid: UID
     digest: str
     nested: tuple[str, ...] = ()
     limits: JobLimits = JobLimits()
+    terms: Terms = Terms()
+    standing: NewStanding | None = None
 
 
 class DenyRequest(Message, frozen=True, tag="requests.deny"):
@@ -217,6 +272,56 @@ class HandlersReply(Message, frozen=True, tag="requests.handlers.reply"):
     """Standing rules."""
 
     handlers: tuple[RequestHandler, ...]
+
+
+class StandingView(msgspec.Struct, frozen=True, kw_only=True):
+    """A standing approval as those see it who may decide about its code.
+
+    Args:
+        uid: its own.
+        by: whose.
+        request_uid: the request on which it was given.
+        code_uid: what that is about.
+        code_name: of that.
+        users: whose requests it approves; None: anybody's.
+        times: how many; None: any number.
+        used: how many it has.
+        limits: what each run may use.
+        terms: under which conditions.
+        created_at: when, in UTC.
+    """
+
+    uid: UID
+    by: PersonView
+    request_uid: UID
+    code_uid: UID
+    code_name: str
+    users: tuple[PersonView, ...] | None = None
+    times: int | None = None
+    used: int = 0
+    limits: JobLimits = JobLimits()
+    terms: Terms = Terms()
+    created_at: datetime
+
+
+class ListStandingApprovals(Message, frozen=True, tag="requests.standing.list"):
+    """Which standing approvals are there, that I gave or may end? Answered by `StandingApprovalsReply`."""
+
+    limit: int = 0
+    offset: int = 0
+
+
+class RemoveStandingApproval(Message, frozen=True, tag="requests.standing.remove"):
+    """Approve nothing more by this one. What it approved stays so. Answered by `Done`."""
+
+    uid: UID
+
+
+class StandingApprovalsReply(Message, frozen=True, tag="requests.standing.reply"):
+    """A page of standing approvals, oldest first, and how many there are in all."""
+
+    approvals: tuple[StandingView, ...]
+    total: int
 
 
 class RequestReply(Message, frozen=True, tag="requests.reply"):

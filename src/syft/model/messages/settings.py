@@ -23,6 +23,7 @@ class UpdateSettings(Message, frozen=True, tag="settings.update"):
     objects_per_account: int | None = None
     bytes_per_account: int | None = None
     members_may_join: bool | None = None
+    approvals_needed: int | None = None
 
 
 class SettingsReply(Message, frozen=True, tag="settings.reply"):

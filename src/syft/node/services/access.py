@@ -80,6 +80,16 @@ def check_reason(reason: str) -> None:
         raise InvalidInput(f"A reason is at most {MAX_REASON} characters long.")
 
 
+def check_told(reason: str) -> None:
+    """Raise unless whoever is told no, or gets less than they asked for, is told why.
+
+    Raises:
+        InvalidInput: there is no reason, or it is too long.
+    """
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise InvalidInput(f"Give the requester a reason of 1 to {MAX_REASON} characters.")
+
+
 def _to_ask_for(ctx: Context, tx: Reader, uid: UID) -> ObjectRecord:
     record = tx.find(ObjectRecord, uid=uid)
     granted = record is not None and has_grant(tx, record, ctx.caller.uid)

@@ -13,6 +13,7 @@ from syft.model.permission import Capability
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page
 from syft.node.dispatch import handles
+from syft.node.services.electorate import is_named, known_approvers
 from syft.node.services.views import code_view, known_owners, owners_of
 from syft.policy.parts import check_part
 from syft.store.base import Contains, Reader, Transaction
@@ -110,7 +111,7 @@ def code_for(ctx: Context, reader: Reader, uid: UID | None, name: str | None) ->
         if not candidates:
             candidates = reader.select(Code, name=name, limit=100, newest_first=True)
     for code in candidates:
-        if can_see_code(ctx.caller, code, known_owners(reader, code)):
+        if can_see_code(ctx.caller, code, known_owners(reader, code), known_approvers(reader, code)):
             return code
     raise NotFound(_NOT_THERE if name is None else f"You have no function '{name}' here. Submit it first.")
 
@@ -135,9 +136,13 @@ def list_codes(ctx: Context, message: ListCodes) -> Message:
         if ctx.caller.is_admin:
             found = reader.select(Code, *conditions, limit=limit, offset=offset)
             total = reader.count(Code, *conditions)
-        elif ctx.caller.can(Capability.DECIDE_REQUESTS):
+        elif ctx.caller.can(Capability.DECIDE_REQUESTS) or is_named(reader, ctx.user_uid):
             every = reader.select(Code, *conditions)
-            seen = [code for code in every if can_see_code(ctx.caller, code, known_owners(reader, code))]
+            seen = [
+                code
+                for code in every
+                if can_see_code(ctx.caller, code, known_owners(reader, code), known_approvers(reader, code))
+            ]
             found, total = seen[offset : offset + limit], len(seen)
         else:
             found = reader.select(Code, *conditions, owner_uid=ctx.user_uid, limit=limit, offset=offset)

@@ -18,12 +18,14 @@ from syft.model.messages.datasets import (
 )
 from syft.model.object import MAX_DESCRIPTION, ObjectKind, ObjectRecord
 from syft.model.permission import Capability
+from syft.model.terms import Safeguards
 from syft.model.uid import UID
 from syft.model.user import User
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.removal import remove_blobs, remove_objects, wake
 from syft.node.services.objects import take_value
+from syft.node.services.safeguards import safeguards_from, said
 from syft.store.base import Contains
 
 
@@ -33,7 +35,8 @@ def create_dataset(ctx: Context, message: CreateDataset) -> Message:
 
     Raises:
         AlreadyExists: the name is taken.
-        InvalidInput: an asset's mock is of another type than its data, or two assets have one name.
+        InvalidInput: an asset's mock is of another type than its data, or two assets have one name;
+            or there is no account of an approver's e-mail.
     """
     with ctx.site.store.reading() as reader:
         owner = reader.get(User, ctx.user_uid)
@@ -41,12 +44,18 @@ def create_dataset(ctx: Context, message: CreateDataset) -> Message:
             raise AlreadyExists(
                 f"A dataset named '{message.name}' already exists. Choose another name, or delete that one first."
             )
+        safeguards = [safeguards_from(ctx, reader, asset.safeguards) for asset in message.assets]
     with ExitStack() as landing:
-        objects = [_object(ctx, landing, message.name, asset) for asset in message.assets]
+        objects = [
+            _object(ctx, landing, message.name, asset, demanded)
+            for asset, demanded in zip(message.assets, safeguards, strict=True)
+        ]
         dataset = _dataset(ctx, message, owner, objects)
         with ctx.site.store.writing(ctx.event("dataset.created", dataset.uid, name=dataset.name)) as tx:
             for record in objects:
                 tx.add(record)
+                if record.safeguards != Safeguards():
+                    tx.also(ctx.event("object.safeguarded", record.uid, **said(record.safeguards)))
             tx.add(dataset)
     return DatasetReply(dataset)
 
@@ -68,7 +77,9 @@ def _dataset(ctx: Context, message: CreateDataset, owner: User, objects: list[Ob
     )
 
 
-def _object(ctx: Context, landing: ExitStack, dataset: str, asset: NewAsset) -> ObjectRecord:
+def _object(
+    ctx: Context, landing: ExitStack, dataset: str, asset: NewAsset, safeguards: Safeguards
+) -> ObjectRecord:
     private = take_value(ctx, landing, asset.private) if asset.private else None
     mock = take_value(ctx, landing, asset.mock) if asset.mock else None
     if private is None and mock is None:
@@ -90,6 +101,7 @@ def _object(ctx: Context, landing: ExitStack, dataset: str, asset: NewAsset) -> 
         description=asset.description[:MAX_DESCRIPTION],
         findable=True,
         made_by=ctx.user_uid,
+        safeguards=safeguards,
     )
 
 

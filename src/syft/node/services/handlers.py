@@ -10,12 +10,13 @@ from typing import Final
 import msgspec
 
 from syft.errors import NotFound, QuotaExceeded
+from syft.jobs.conditions import guarded
 from syft.logger import say
 from syft.model.message import Message
 from syft.model.messages.requests import AddHandler, HandlersReply, ListHandlers, RemoveHandlers
 from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
-from syft.model.request import RequestHandler
+from syft.model.request import HandlerAction, RequestHandler
 from syft.model.uid import UID
 from syft.node.context import Context
 from syft.node.dispatch import handles
@@ -92,7 +93,10 @@ def remove_handlers(ctx: Context, message: RemoveHandlers) -> Message:
 
 
 def rule_for(reader: Reader, record: ObjectRecord, now: datetime) -> RequestHandler | None:
-    """The rule of the object's owner that answers requests for it: one for its tags, before one for all."""
+    """The rule of the object's owner that answers requests for it: one for its tags, before one for all.
+
+    None says yes where a person is to look first, or several: a rule is no person.
+    """
     own = [
         one
         for one in reader.select(RequestHandler, owner_uid=record.owner_uid)
@@ -101,7 +105,16 @@ def rule_for(reader: Reader, record: ObjectRecord, now: datetime) -> RequestHand
     tags = set(record.tags) if _all_tagged(reader, record) else set()
     named = (one for one in own if one.tags and set(one.tags) == tags)
     for_all = (one for one in own if not one.tags)
-    return next(named, None) or next(for_all, None)
+    rule = next(named, None) or next(for_all, None)
+    if rule is not None and rule.action is HandlerAction.ACCEPT and _is_for_people(reader, record):
+        return None
+    return rule
+
+
+def _is_for_people(reader: Reader, record: ObjectRecord) -> bool:
+    """Whether an owner wants a person to look at what leaves of that object, or several to approve it."""
+    safeguards = (one.safeguards for one in guarded(reader, [record]))
+    return any(one.review or one.approvals > 1 for one in safeguards)
 
 
 def _all_tagged(reader: Reader, record: ObjectRecord) -> bool:

@@ -30,6 +30,7 @@ from syft.model.messages.objects import (
     ObjectView,
     PutObject,
     ReplaceObject,
+    SafeguardsView,
 )
 from syft.model.object import ObjectKind, ObjectRecord, RetiredUid, ValueRef, check_tags
 from syft.model.permission import Capability, Grant
@@ -49,6 +50,7 @@ from syft.node.removal import (
 )
 from syft.node.services.grants import has_grant, may_read
 from syft.node.services.objects import take_value
+from syft.node.services.views import person
 from syft.store.base import Condition, Contains, OneOf, Reader, Transaction
 from syft.store.tables import OBJECT_UID_TAKEN
 from syft.wire import codec
@@ -91,6 +93,18 @@ def object_view(ctx: Context, reader: Reader, record: ObjectRecord) -> ObjectVie
         created_at=record.created_at,
         op=record.op,
         inputs=record.inputs,
+        safeguards=_safeguards_view(ctx, reader, record),
+    )
+
+
+def _safeguards_view(ctx: Context, reader: Reader, record: ObjectRecord) -> SafeguardsView:
+    """What is demanded before anything made of it leaves; who was named is not everybody's to know."""
+    demanded = record.safeguards
+    told = can_change(ctx.caller, record) or ctx.caller.uid in demanded.approvers
+    return SafeguardsView(
+        approvals=demanded.approvals,
+        approvers=tuple(person(reader, uid) for uid in demanded.approvers) if told else (),
+        review=demanded.review,
     )
 
 

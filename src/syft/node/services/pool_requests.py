@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syft.access.checks import check_can_decide_pool
+from syft.access.checks import NO_SUCH_REQUEST, check_can_decide_pool
 from syft.errors import AlreadyExists, InvalidInput, NotFound
 from syft.jobs.images import pools_with
 from syft.jobs.limits import get_pool
@@ -88,7 +88,7 @@ def check_can_decide(ctx: Context, request: Request) -> None:
         AuthorizationException: the caller has asked, or makes no pools.
     """
     if not can_see(ctx, request):
-        raise NotFound("There is no such request, or it is not yours to see.")
+        raise NotFound(NO_SUCH_REQUEST)
     check_can_decide_pool(ctx.caller, request)
 
 

@@ -14,7 +14,7 @@ from syft.jobs.machine import move
 from syft.jobs.steps import without_values
 from syft.jobs.values import let_go
 from syft.model.event import Event
-from syft.model.job import HELD, OPEN, Job, JobState
+from syft.model.job import BEGUN, OPEN, Job, JobState
 from syft.model.limits import FIGURES, limits_text
 from syft.model.message import Done, Message
 from syft.model.messages.pools import (
@@ -193,7 +193,7 @@ def _remove(ctx: Context, name: str) -> None:
         pool = get_pool(tx, name)
         tx.remove(Pool, pool.uid)
         waiting = tx.select(Job, state=JobState.QUEUED, pool=pool.name)
-        running = tx.select(Job, OneOf("state", HELD), pool=pool.name, parent_uid=None)
+        running = tx.select(Job, OneOf("state", BEGUN), pool=pool.name, parent_uid=None)
         for job in waiting:
             tx.replace(without_values(move(job, JobState.CANCELLED, note=note, ended_at=ctx.now)))
         # Another pool may have this name one day: who was trusted with this one's data was not chosen for that one's.

@@ -12,9 +12,11 @@ from functools import partial
 from typing import Final
 
 from syft.errors import InvalidInput, InvalidState, NotFound
+from syft.jobs.approved import check_inputs, released_under
+from syft.jobs.conditions import check_run_left
 from syft.jobs.limits import granted_limits
 from syft.jobs.machine import move
-from syft.jobs.sink import type_of_value
+from syft.jobs.sink import plain_of_value
 from syft.jobs.steps import approvals_of, without_values
 from syft.jobs.values import let_go
 from syft.model.code import Code, Mode, MustBe
@@ -26,7 +28,6 @@ from syft.model.job import (
     Job,
     JobState,
     ObjectArgument,
-    Release,
     StoredArgument,
 )
 from syft.model.message import Done, Message
@@ -50,7 +51,6 @@ from syft.node.dispatch import handles
 from syft.node.removal import expire, forget, remove_blobs
 from syft.node.services.calls import (
     check_open_jobs,
-    inputs_key,
     not_approved,
     request_for,
     stored_argument,
@@ -58,7 +58,7 @@ from syft.node.services.calls import (
 from syft.node.services.jobs import reply
 from syft.node.services.waiting import when_ended
 from syft.node.transit import carried, deployed, find_leaving, hand_over, own_codes, values_of
-from syft.policy.inputs import bind, by_parameter, check_bound
+from syft.policy.inputs import bind, by_parameter, inputs_key
 from syft.policy.outputs import check_can_leave
 from syft.store.base import OneOf, Reader, Transaction
 
@@ -123,7 +123,7 @@ class _QueuedBefore(Exception):
 def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
     with ctx.site.store.reading() as reader:
         check_open_jobs(ctx, reader)
-        request = _request_to_run_under(reader, code)
+        request = _request_to_run_under(ctx, reader, code)
     arguments = by_parameter(code.submission, message.arguments)
     bound = bind(code.submission, {**_objects(code), **arguments})
     deployment, _ = deployed(code)
@@ -143,7 +143,8 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
                     **own,
                     **{n: StoredArgument(v.value) for n, v in handed.items()},
                 }
-                check_bound(code.submission, stored, partial(type_of_value, ctx.site.blobs))
+                check_inputs(ctx.site.blobs, code, request, stored)
+                check_run_left(tx, tx.get(Request, request.uid), code.name, ctx.now)
                 job = Job(
                     uid=uid,
                     code_uid=code.uid,
@@ -152,7 +153,7 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
                     request_uid=request.uid,
                     mode=Mode.PRIVATE,
                     arguments=stored,
-                    inputs_key=inputs_key(stored),
+                    inputs_key=inputs_key(stored, partial(plain_of_value, ctx.site.blobs)),
                     created_at=ctx.now,
                     limits=granted_limits(tx, code.submission, request, ctx.site.limits),
                     run=message.run,
@@ -166,11 +167,12 @@ def _queued(ctx: Context, code: Code, message: RunStep) -> Job:
     return job
 
 
-def _request_to_run_under(reader: Reader, code: Code) -> Request:
-    request = request_for(reader, code)
+def _request_to_run_under(ctx: Context, reader: Reader, code: Code) -> Request:
+    request = request_for(reader, code, ctx.now)
     if request is None or request.state is not RequestState.APPROVED:
         raise not_approved(code, request)
-    check_can_leave(code.submission.output_policy, reader.count(Release, request_uid=request.uid), code.name)
+    check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
+    check_run_left(reader, request, code.name, ctx.now)
     return request
 
 
@@ -260,7 +262,7 @@ def end_run(ctx: Context, message: EndRun) -> Message:
     ctx.site.arrivals.drop(protocol, message.run)
     running = _ended(ctx, protocol, message.run, ctx.event("run.ended", None, protocol=protocol))
     for job in running:
-        ctx.site.runs.cancel(job)
+        ctx.site.runs.cancel(job, by_requester=True)
         when_ended(ctx, job, _STOPPING_S)
         ctx.site.runs.forget(job)
     if running:
@@ -316,16 +318,17 @@ def get_standing(ctx: Context, message: GetStanding) -> Message:
     with ctx.site.store.reading() as reader:
         # Each once: a code is as large as its protocol.
         standing = {
-            uid: _standing(reader, _own_step(ctx, reader, uid)) for uid in dict.fromkeys(message.code_uids)
+            uid: _standing(ctx, reader, _own_step(ctx, reader, uid))
+            for uid in dict.fromkeys(message.code_uids)
         }
     return StandingReply(tuple(standing[uid] for uid in message.code_uids))
 
 
-def _standing(reader: Reader, code: Code) -> Standing:
-    request = request_for(reader, code)
+def _standing(ctx: Context, reader: Reader, code: Code) -> Standing:
+    request = request_for(reader, code, ctx.now)
     if request is None:
         return Standing(code_uid=code.uid, state="")
-    _, left = approvals_of(reader, code)
+    _, left = approvals_of(reader, code, ctx.now)
     return Standing(
         code_uid=code.uid, state=request.state.name, reason=request.decision_reason, runs_left=left
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from syft.access.checks import can_see_request, check_can_decide
+from syft.access.checks import NO_SUCH_REQUEST, check_can_decide
 from syft.code.capture import digest
-from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound
+from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotApproved, NotFound
 from syft.jobs.limits import ceiling_of, get_pool
-from syft.jobs.nested import check_all_found, pin_nested, pools_of
+from syft.jobs.machine import has_ended
+from syft.jobs.nested import check_all_found, pin_nested
 from syft.model.code import Code
+from syft.model.job import BEGUN, Job
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages.requests import (
@@ -26,14 +28,15 @@ from syft.model.messages.requests import (
 from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import REQUEST_TRANSITIONS, Request, RequestState
+from syft.model.terms import Terms
 from syft.model.uid import UID
 from syft.node.context import Context, fitting, page, place
 from syft.node.dispatch import handles
 from syft.node.removal import expire, remove_blobs, wake
-from syft.node.services import access, pool_requests
+from syft.node.services import access, pool_requests, standing, votes
 from syft.node.services.codes import check_submitted, keep_code
+from syft.node.services.electorate import heard_owners, is_named, known_approvers, sees_request
 from syft.node.services.views import (
-    known_owners,
     of_caller,
     owners_of,
     request_view,
@@ -43,16 +46,14 @@ from syft.node.services.views import (
 )
 from syft.node.services.waiting import when_answered
 from syft.node.transit import forget_of
-from syft.policy.approval import approval_digest
 from syft.policy.limits import check_within, filled
+from syft.policy.terms import checked_terms
 from syft.store.base import Condition, OneOf, Reader, Transaction
-
-_NOT_THERE = "There is no such request, or it is not yours to see."
 
 
 @handles(CreateRequest, needs=Capability.SUBMIT_CODE, enrols=True)
 def create_request(ctx: Context, message: CreateRequest) -> Message:
-    """Ask that a function may run.
+    """Ask that a function may run; standing approvals of exactly that may answer at once.
 
     Raises:
         InvalidCode: it uses names from outside itself, or is not one plain function.
@@ -62,6 +63,8 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
     """
     access.check_reason(message.reason)
     check_submitted(ctx, message.submission)
+    # Computed before the transaction: it reads every package's metadata the first time.
+    ctx.site.equipped.base.environment()
     uid = UID()
     with ctx.site.store.writing(ctx.event("request.created", uid, name=message.submission.name)) as tx:
         code = keep_code(ctx, tx, message.submission)
@@ -79,7 +82,7 @@ def create_request(ctx: Context, message: CreateRequest) -> Message:
             created_at=ctx.now,
         )
         tx.add(request)
-        view = request_view(ctx, tx, request)
+        view = request_view(ctx, tx, standing.answered(ctx, tx, request, code))
     return RequestReply(with_known_sites(ctx, view))
 
 
@@ -99,7 +102,7 @@ def get_request(ctx: Context, message: GetRequest) -> Message:
             found = _visible(ctx, reader, [], 1, skip, newest_first=newest_first)
             request = found[0] if found else None
         if request is None or not _can_see(ctx, reader, request):
-            raise NotFound(_NOT_THERE)
+            raise NotFound(NO_SUCH_REQUEST)
     if message.wait_s > 0 and request.state is RequestState.PENDING:
         request = when_answered(ctx, request, message.wait_s)
         if request.state is RequestState.PENDING:
@@ -136,7 +139,7 @@ def _can_see(ctx: Context, reader: Reader, request: Request) -> bool:
     if request.code_uid is None:
         return access.can_see(ctx, reader, request)
     code = reader.get(Code, request.code_uid)
-    return can_see_request(ctx.caller, request, code, request.owners)
+    return sees_request(ctx.caller, reader, request, code)
 
 
 def _visible(
@@ -167,10 +170,11 @@ def _count_visible(ctx: Context, reader: Reader, conditions: list[Condition]) ->
 
 
 def _sees_some(ctx: Context, reader: Reader) -> bool:
-    """Whether the caller sees others' requests, but not all: those about data, or objects, of their own."""
+    """Whether the caller sees others' requests, but not all: about data or objects of their own, or as an approver."""
     if ctx.caller.is_admin:
         return False
-    return sees_some(ctx) or reader.count(ObjectRecord, owner_uid=ctx.user_uid) > 0
+    owns_some = reader.count(ObjectRecord, owner_uid=ctx.user_uid) > 0
+    return sees_some(ctx) or owns_some or is_named(reader, ctx.user_uid)
 
 
 def _not_about_code(ctx: Context, uid: UID) -> Request | None:
@@ -184,10 +188,9 @@ def _not_about_code(ctx: Context, uid: UID) -> Request | None:
 def _to_decide(ctx: Context, tx: Transaction, uid: UID) -> tuple[Request, Code]:
     request = tx.find(Request, uid=uid)
     if request is None or request.code_uid is None:
-        raise NotFound(_NOT_THERE)
+        raise NotFound(NO_SUCH_REQUEST)
     code = tx.get(Code, request.code_uid)
-    # The owners as they are now, and those as the request was made: a dataset that changed hands needs both.
-    check_can_decide(ctx.caller, code, {*request.owners, *known_owners(tx, code)})
+    check_can_decide(ctx.caller, code, heard_owners(tx, request, code), known_approvers(tx, code))
     return request, code
 
 
@@ -201,23 +204,30 @@ def _check_step(request: Request, state: RequestState) -> None:
 
 @handles(ApproveRequest, needs=Capability.ANSWER_REQUESTS)
 def approve_request(ctx: Context, message: ApproveRequest) -> Message:
-    """Bind the approval to exactly what is there now: code, nested code, inputs, policies, limits, environment; or a
-    value.
+    """Say yes to exactly what is there now: code, nested code, inputs, policies, limits, environment, conditions; or to
+    a value. It is approved when as many people have as are demanded, and every owner of an input is among them.
 
     Raises:
         NotFound: not there, or not for the caller; or its worker pool is gone.
-        InvalidInput: limits above those of its worker pool.
-        AuthorizationException: the caller wrote it, or it runs on others' data.
-        InvalidState: it was decided before, a nested function is missing, or the code is not what was read.
+        InvalidInput: limits above those of its worker pool, or conditions that cannot be.
+        AuthorizationException: the caller wrote it.
+        InvalidState: it was decided before, the caller has approved exactly that and it waits for others, a nested
+            function is missing, or the code is not what was read.
+        QuotaExceeded: the caller has too many standing approvals.
     """
     other = _not_about_code(ctx, message.uid)
     if other is not None:
+        if message.terms != Terms() or message.standing is not None:
+            with ctx.site.store.reading() as reader:
+                if not _can_see(ctx, reader, other):
+                    raise NotFound(NO_SUCH_REQUEST)
+            raise InvalidInput("Conditions and standing approvals are for requests that code may run.")
         if other.pool is not None:
             return _approve_pool(ctx, message, other.pool.name)
         return _approve_access(ctx, message)
     # Computed before the transaction: it reads every package's metadata the first time.
     ctx.site.equipped.base.environment()
-    with ctx.site.store.writing(ctx.event("request.approved", message.uid, code=message.digest)) as tx:
+    with ctx.site.store.writing(ctx.event("request.voted", message.uid, code=message.digest)) as tx:
         request, code = _to_decide(ctx, tx, message.uid)
         _check_step(request, RequestState.APPROVED)
         if message.digest != code.digest:
@@ -232,23 +242,13 @@ def approve_request(ctx: Context, message: ApproveRequest) -> Message:
                 f"A function that '{code.name}' launches is not the one you looked at. Read it again."
             )
         owners_of(tx, code)
-        inputs = {
-            name: tx.get(ObjectRecord, rule.object_uid)
-            for name, rule in code.submission.input_policy.objects.items()
-        }
+        terms = checked_terms(message.terms, code.submission, ctx.now)
         limits = _limits_to_approve(ctx, tx, code, message.limits)
-        environment = ctx.site.equipped.environment(pools_of(tx, code, nested))
-        approved = msgspec.structs.replace(
-            request,
-            state=RequestState.APPROVED,
-            nested=nested,
-            limits=limits,
-            approved_digest=approval_digest(code.digest, nested, inputs, environment, limits),
-            decided_by=ctx.user_uid,
-            decided_at=ctx.now,
-        )
-        tx.replace(approved)
-        view = request_view(ctx, tx, approved)
+        exact = votes.exactly(ctx, tx, code, limits, terms)
+        if message.standing is not None:
+            standing.keep(ctx, tx, request, code, exact, message.standing)
+        view = request_view(ctx, tx, votes.cast(ctx, tx, request, code, exact))
+    wake(ctx.site, (message.uid,))
     return RequestReply(with_known_sites(ctx, view))
 
 
@@ -271,7 +271,7 @@ def _approve_access(ctx: Context, message: ApproveRequest) -> Message:
         request = tx.get(Request, message.uid)
         # Who may not even see it must not learn where it stands.
         if not access.can_see(ctx, tx, request):
-            raise NotFound(_NOT_THERE)
+            raise NotFound(NO_SUCH_REQUEST)
         _check_step(request, RequestState.APPROVED)
         view = access.access_view(ctx, tx, access.approved(ctx, tx, request, message.digest))
     wake(ctx.site, (message.uid,))
@@ -293,15 +293,14 @@ def _approve_pool(ctx: Context, message: ApproveRequest, name: str) -> Message:
 
 @handles(DenyRequest, needs=Capability.ANSWER_REQUESTS)
 def deny_request(ctx: Context, message: DenyRequest) -> Message:
-    """Say no, or take back a yes; in both cases with a reason.
+    """Say no, or take back a yes; in both cases with a reason. One person's no is enough, and stops what runs.
 
     Raises:
         NotFound: not there, or not for the caller.
         InvalidInput: no reason.
         InvalidState: it is over already.
     """
-    if not message.reason.strip() or len(message.reason) > access.MAX_REASON:
-        raise InvalidInput(f"Give the requester a reason of 1 to {access.MAX_REASON} characters.")
+    access.check_told(message.reason)
     other = _not_about_code(ctx, message.uid)
     with ctx.site.store.writing(ctx.event("request.denied", message.uid)) as tx:
         if other is not None:
@@ -316,6 +315,8 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
         approved = request.state is RequestState.APPROVED
         state = RequestState.REVOKED if approved else RequestState.REJECTED
         _check_step(request, state)
+        if approved:
+            tx.also(ctx.event("request.revoked", message.uid))
         denied = msgspec.structs.replace(
             request,
             state=state,
@@ -324,12 +325,33 @@ def deny_request(ctx: Context, message: DenyRequest) -> Message:
             decided_at=ctx.now,
         )
         tx.replace(denied)
+        standing.end_same(ctx, tx, denied)
         pool_requests.forget_image(tx, denied)
         blobs = forget_of(tx, denied)
         view = _view(ctx, tx, denied)
     remove_blobs(ctx.site, blobs)
     wake(ctx.site, (message.uid,))
+    _stop_runs(ctx, denied)
     return RequestReply(with_known_sites(ctx, view))
+
+
+def _stop_runs(ctx: Context, request: Request) -> None:
+    """Stop what runs under an approval that was taken back: it reads private data, and for nothing.
+
+    What is queued finds the approval gone when its turn comes, and what was about to release, when it asks.
+    """
+    site = ctx.site
+    with site.store.reading() as reader:
+        running = reader.select(Job, OneOf("state", BEGUN), request_uid=request.uid)
+    for job in running:
+        note = (
+            f"The approval of '{job.code_name}' was withdrawn while it ran. Reason: {request.decision_reason}"
+        )
+        site.runs.cancel(job, note, NotApproved.code)
+        with site.store.reading() as reader:
+            ended = has_ended(reader.get(Job, job.uid))
+        if ended:
+            site.runs.forget(job)
 
 
 @handles(WithdrawRequest, needs=Capability.SUBMIT_CODE)
@@ -344,7 +366,7 @@ def withdraw_request(ctx: Context, message: WithdrawRequest) -> Message:
     with ctx.site.store.writing(ctx.event("request.withdrawn", message.uid)) as tx:
         request = tx.find(Request, uid=message.uid)
         if request is None or request.requester_uid != ctx.user_uid:
-            raise NotFound(_NOT_THERE)
+            raise NotFound(NO_SUCH_REQUEST)
         _check_step(request, RequestState.WITHDRAWN)
         withdrawn = msgspec.structs.replace(request, state=RequestState.WITHDRAWN)
         tx.replace(withdrawn)

@@ -9,11 +9,9 @@ import msgspec
 from syft.model.message import Message
 from syft.model.messages.settings import GetSettings, SettingsReply, UpdateSettings
 from syft.model.permission import Capability
+from syft.model.settings import SETTINGS
 from syft.node.context import Context
 from syft.node.dispatch import handles
-
-# The setting under which all of them are kept, as JSON.
-SETTINGS = "node_settings"
 
 
 def switched(given: Mapping[str, object]) -> dict[str, str]:
