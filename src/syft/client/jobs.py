@@ -29,7 +29,7 @@ from syft.client.present import (
 )
 from syft.client.session import Session
 from syft.client.waiting import wait_until
-from syft.errors import InvalidState, SyftException, from_code
+from syft.errors import InvalidState, ResultHeld, SyftException, from_code
 from syft.model.code import Mode
 from syft.model.job import ENDED, JobResources, JobState
 from syft.model.limits import limits_text
@@ -188,6 +188,16 @@ class Job(Shown):
         return view.state in ENDED or (view.state is JobState.FINISHED and view.parent_uid is not None)
 
     @property
+    def is_held(self) -> bool:
+        """Whether it has run, and a person is to look at its result, as of when the node was last asked."""
+        return self._view.state is JobState.HELD
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether its result was given by the owner, by hand; then nothing ran."""
+        return self._view.by_hand
+
+    @property
     def resolved(self) -> bool:
         """Whether it has ended, asking the node if need be."""
         return self.has_ended or self.refresh().has_ended
@@ -244,24 +254,36 @@ class Job(Shown):
 
         Args:
             job_only: accepted for those who knew it; waiting is the same either way.
-            timeout: seconds; None for as long as it takes.
+            timeout: seconds; also for a person to decide, where its result is held. None for as long as it runs.
         Raises:
+            ResultHeld: it has run, and a person is to look at its result; without a `timeout` at once.
             InvalidState: it has not ended in that time; it goes on.
             SyftException: it ended without a result, and why.
         """
-        if not self.has_ended and not self._wait(timeout):
+        if self.is_held and timeout is None:
+            # It may be long ago that the node was asked.
+            self.refresh()
+        if not self._is_over(timeout) and not self._wait(timeout) and not self.is_held:
             raise InvalidState(
                 f"Reached Timeout! '{self.name}' is still {self._view.state.value} after {timeout} s. "
                 "Wait again with `job.wait()`, or stop it with `job.kill()`."
             )
         return self._outcome()
 
+    def _is_over(self, timeout: float | None) -> bool:
+        """Whether there is nothing to wait for: for a person only who says how long waits."""
+        return self.has_ended or (self.is_held and timeout is None)
+
     def _wait(self, timeout: float | None) -> bool:
-        """Whether it ends in that time; with a bar, where somebody looks."""
+        """Whether it is over in that time; with a bar, where somebody looks."""
+
+        def is_over_within(wait_s: float) -> bool:
+            return self._ends_within(wait_s) or self._is_over(timeout)
+
         if not somebody_looks():
-            return wait_until(self._ends_within, timeout)
+            return wait_until(is_over_within, timeout)
         began = time.monotonic()
-        if wait_until(self._ends_within, SHORT_S if timeout is None else min(SHORT_S, timeout)):
+        if wait_until(is_over_within, SHORT_S if timeout is None else min(SHORT_S, timeout)):
             return True
         with progress_bar(self._view) as show:
 
@@ -270,13 +292,17 @@ class Job(Shown):
                 message = GetJob(uid=self.id, wait_s=wait_s, seen=seen)
                 self._view = self._session.ask(message, JobReply).job
                 show(self._view)
-                return True if self.has_ended else None if self._view.standing != seen else False
+                if self._is_over(timeout):
+                    return True
+                return None if self._view.standing != seen else False
 
             left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
             return wait_until(ends_within, left)
 
     def _ends_within(self, wait_s: float) -> bool:
-        self._view = self._session.ask(GetJob(uid=self.id, wait_s=wait_s), JobReply).job
+        # Of one that is held the next news is the decision.
+        seen = self._view.standing if self.is_held else None
+        self._view = self._session.ask(GetJob(uid=self.id, wait_s=wait_s, seen=seen), JobReply).job
         return self.has_ended
 
     def check_ended_well(self) -> None:
@@ -307,6 +333,13 @@ class Job(Shown):
         if view.parent_uid is not None and view.state is JobState.FINISHED:
             return InvalidState(
                 f"The result of '{view.code_name}' went to the job that launched it, and not to you."
+            )
+        if view.state is JobState.HELD:
+            return ResultHeld(
+                f"'{view.code_name}' has run. {view.note} It is the job {view.uid.hex}: `job.wait(timeout=600)` waits "
+                f"for their decision; later, `client.jobs.get(sy.UID.from_string('{view.uid.hex}')).wait()` has the "
+                "result, or the reason why there is none.",
+                job=self,
             )
         text = view.note or f"'{view.code_name}' ended without a result ({view.state.value})."
         if view.error_code:
@@ -519,7 +552,7 @@ class Jobs(Listing[Job]):
         return Jobs(self._session, code_uid).get_all()
 
     def get_active(self) -> ViewList[Job]:
-        """The runs that have not ended."""
+        """The runs that have not ended; one whose result is held has not."""
         return Jobs(self._session, active=True).get_all()
 
     def get_subjobs(self, uid: UID) -> ViewList[Job]:

@@ -17,7 +17,7 @@ from blake3 import blake3
 from syft.client.session import Session
 from syft.errors import BadReply, InvalidState, StorageError, StorageFull
 from syft.model.job import ValueArgument
-from syft.model.message import Done
+from syft.model.message import Done, Message
 from syft.model.messages.datasets import NewValue
 from syft.model.messages.objects import (
     PART_BYTES,
@@ -132,7 +132,21 @@ def fetch(session: Session, object_uid: UID, face: Face = Face.PRIVATE) -> Fetch
         StorageFull: no room for the temporary file.
         BadReply: parts that do not belong together.
     """
-    ref, part = _read(session, object_uid, face, 0)
+    return fetch_by(session, lambda offset: ReadValue(object_uid, face, offset))
+
+
+def fetch_by(session: Session, part_at: Callable[[int], Message]) -> Fetched:
+    """Read a value by some kind of message whose answers are its parts. See `fetch`.
+
+    Args:
+        session: who asks.
+        part_at: the message that asks for the part at that offset, in bytes.
+    Raises:
+        NotFound: not there, or not yours to read.
+        StorageFull: no room for the temporary file.
+        BadReply: parts that do not belong together.
+    """
+    ref, part = _read(session, part_at(0), 0)
     if ref.size <= PART_BYTES:
         return Fetched(ref, codec.decode(part))
     with _disk_errors(), tempfile.TemporaryFile() as file:
@@ -141,7 +155,7 @@ def fetch(session: Session, object_uid: UID, face: Face = Face.PRIVATE) -> Fetch
         offsets = iter(range(PART_BYTES, ref.size, PART_BYTES))
 
         def bring(offset: int) -> None:
-            again, data = _read(session, object_uid, face, offset)
+            again, data = _read(session, part_at(offset), offset)
             if again.digest != ref.digest or len(data) != min(PART_BYTES, ref.size - offset):
                 raise BadReply("The value was replaced while it was being read. Read it again.")
             os.pwrite(file.fileno(), data, offset)
@@ -157,12 +171,12 @@ def fetch_small(session: Session, object_uid: UID, face: Face) -> Fetched | Valu
     Raises:
         NotFound: not there, or not yours to read.
     """
-    ref, part = _read(session, object_uid, face, 0)
+    ref, part = _read(session, ReadValue(object_uid, face), 0)
     return Fetched(ref, codec.decode(part)) if ref.size <= PART_BYTES else ref
 
 
-def _read(session: Session, object_uid: UID, face: Face, offset: int) -> tuple[ValueRef, bytes | memoryview]:
-    answer = session.exchange(ReadValue(object_uid, face, offset))
+def _read(session: Session, message: Message, offset: int) -> tuple[ValueRef, bytes | memoryview]:
+    answer = session.exchange(message)
     if not isinstance(answer.message, ValueReply):
         raise BadReply(f"The node answered with {type(answer.message).__name__} where a value was due.")
     ref = answer.message.value

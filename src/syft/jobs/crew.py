@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from syft.errors import NotFound, SyftException
 from syft.jobs.line import Line
-from syft.jobs.machine import has_ended
+from syft.jobs.machine import has_run
 from syft.jobs.queue import claim, enqueue, give_back
 from syft.logger import say, where
 from syft.model.job import Job, JobState
@@ -259,7 +259,7 @@ class Crew:
             # A fault of ours: the thread goes on, and the job is begun so often as any that was lost.
             say(logging.ERROR, "a worker failed by our fault", job=job.uid.hex, error=where(error))
             job = self._given_back(job)
-        if has_ended(job):
+        if has_run(job):
             self._ended(job.uid)
         elif job.state is JobState.QUEUED:
             self.take_up(job)

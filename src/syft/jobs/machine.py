@@ -36,6 +36,11 @@ def has_ended(job: Job) -> bool:
     return job.state in ENDED or (job.state is JobState.FINISHED and job.parent_uid is not None)
 
 
+def has_run(job: Job) -> bool:
+    """Whether its code will not run any more: it has ended, or a person is to decide about what came of it."""
+    return has_ended(job) or job.state is JobState.HELD
+
+
 def after_crash(job: Job, now: datetime) -> Job:
     """What becomes of a job that was running when the server died, or the sandbox under it.
 

@@ -22,7 +22,8 @@ from syft.errors import (
     TooLarge,
 )
 from syft.jobs.execution import PLAN_SOURCE, plan_inputs, plan_profile
-from syft.jobs.sink import ResultSink, taken_apart
+from syft.jobs.outputs import cutting
+from syft.jobs.sink import ResultSink, input_of, taken_apart
 from syft.model.limits import MIB, JobLimits
 from syft.model.object import INLINE_BYTES as ROW_BYTES
 from syft.model.object import ValueRef
@@ -148,6 +149,26 @@ class Operations:
         if results is not None:
             return tuple(self._landed(codec.encode(one), landing, inline_bytes) for one in results)
         return self._run_plan(plan, values, landing, inline_bytes)
+
+    def cut(self, value: ValueRef, kept_back: Sequence[int], landing: ExitStack) -> Result:
+        """A result without some of its outputs, made behind the fence: the node decodes no stranger's bytes.
+
+        Args:
+            value: the whole.
+            kept_back: the places of those that are left out.
+            landing: the block in which a record that refers to it is written; `keep` the sink then.
+        Raises:
+            CodeFailed: it has no such outputs.
+            LimitExceeded: too large, or it took too long.
+            InvalidState: too many wait for the sandbox.
+            NotFound: the value is gone.
+        """
+        sink = landing.enter_context(ResultSink(self._blobs))
+        execution = cutting(input_of(self._blobs, value), kept_back, self._limits, BASE)
+        with self._slot():
+            outcome = self._runner.run(execution, result=cast(BinaryIO, sink))
+        check_finished("keeping outputs back", outcome)
+        return sink.value(outcome.result_type or "", outcome.result_shape or None), sink
 
     def _small_places(self, plan: Plan, values: Sequence[ValueRef]) -> tuple[list[Any], list[Any]] | None:
         """The inputs and what the plan brings along, where they are few numbers; None where anything is not."""

@@ -16,7 +16,7 @@ import msgspec
 from syft.jobs.machine import after_crash, move
 from syft.jobs.steps import without_values
 from syft.model.event import Event
-from syft.model.job import HELD, Job, JobState
+from syft.model.job import BEGUN, Job, JobState
 from syft.model.uid import UID
 from syft.store.base import OneOf, Reader, Store, Transaction
 
@@ -103,7 +103,7 @@ def begin(store: Store, job: Job, worker: str) -> Job | None:
 def held(reader: Reader, job: Job) -> bool:
     """Whether a job is still claimed, and in that very attempt: what fences off whoever was given up for lost."""
     stored = reader.find(Job, uid=job.uid)
-    return stored is not None and stored.state in HELD and stored.attempt == job.attempt
+    return stored is not None and stored.state in BEGUN and stored.attempt == job.attempt
 
 
 def check_held(tx: Transaction, job: Job) -> None:
@@ -143,7 +143,7 @@ def recover(store: Store) -> list[UID]:
     Called once, before the first worker starts. Returns the jobs it touched.
     """
     with store.reading() as reader:
-        lost = reader.select(Job, OneOf("state", HELD))
+        lost = reader.select(Job, OneOf("state", BEGUN))
     for job in lost:
         with store.writing(Event(verb="job.recovered", subject_uid=job.uid, created_at=now())) as tx:
             tx.replace(without_values(after_crash(job, now())))

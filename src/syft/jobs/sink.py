@@ -12,9 +12,11 @@ from typing import Any
 from blake3 import blake3
 
 from syft.model.object import INLINE_BYTES, ValueRef
+from syft.sandbox.contract import FileInput, InlineInput
 from syft.store.blobs import Blobs
 from syft.wire.peek import type_of
-from syft.wire.several import One, apart
+from syft.wire.plain import Plain, plain
+from syft.wire.several import One, alone, apart
 
 
 def type_of_value(blobs: Blobs, value: ValueRef) -> str:
@@ -28,6 +30,19 @@ def type_of_value(blobs: Blobs, value: ValueRef) -> str:
     with blobs.path(value.digest).open("rb") as file:
         # Unmapped when nobody looks at it any more: an error raised over it still does, and closing would fail.
         return type_of(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def plain_of_value(blobs: Blobs, value: ValueRef) -> Plain:
+    """What can be bounded of a kept value (`wire.plain`): a number or text itself, of a list or dict its length.
+
+    Raises:
+        DecodeError: its bytes are no value.
+        TooLarge: it is a text or number too large to be looked at.
+    """
+    if value.inline is not None:
+        return plain(value.inline)
+    with blobs.path(value.digest).open("rb") as file:
+        return plain(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 class ResultSink(io.RawIOBase):
@@ -102,6 +117,31 @@ class ResultSink(io.RawIOBase):
 
 class _Unwanted(Exception):
     """Nothing refers to the value."""
+
+
+def only_bytes(blobs: Blobs, value: ValueRef) -> bytes:
+    """The bytes in a list of one value that a run returned; nothing else is decoded.
+
+    Args:
+        blobs: where it is, if it is large; the caller has looked at its size.
+        value: what the run returned.
+    Raises:
+        DecodeError: it is no such value.
+    """
+    if value.inline is not None:
+        return alone(memoryview(value.inline))
+    return alone(memoryview(blobs.read(value.digest, 0, value.size)))
+
+
+def input_of(blobs: Blobs, value: ValueRef) -> FileInput | InlineInput:
+    """A kept value as a run takes it.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    if value.inline is not None:
+        return InlineInput(value.inline)
+    return FileInput(blobs.checked_path(value.digest))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from syft.model.held import HeldResult
 from syft.model.job import OPEN, Job, StoredArgument
 from syft.model.object import ObjectRecord
 from syft.model.transit import InTransit
@@ -12,8 +13,8 @@ from syft.store.blobs import Blobs
 
 
 def digests_in_use(store: Store) -> set[str]:
-    """Every blob that a record refers to: values of objects and those in transit, and arguments of jobs that have not
-    ended."""
+    """Every blob that a record refers to: values of objects, values in transit, results that are held, and arguments of
+    jobs that have not ended."""
     with store.reading() as reader:
         used = {
             str(digest)
@@ -21,6 +22,7 @@ def digests_in_use(store: Store) -> set[str]:
             for digest in reader.values(ObjectRecord, column)
         }
         used |= {str(digest) for digest in reader.values(InTransit, "blob")}
+        used |= {str(digest) for digest in reader.values(HeldResult, "blob")}
         return used | _of_open_jobs(reader)
 
 
@@ -31,6 +33,7 @@ def is_used(store: Store, digest: str) -> bool:
             reader.count(ObjectRecord, private_digest=digest)
             or reader.count(ObjectRecord, mock_digest=digest)
             or reader.count(InTransit, blob=digest)
+            or reader.count(HeldResult, blob=digest)
             or digest in _of_open_jobs(reader)
         )
 

@@ -209,6 +209,7 @@ def test_states_by_the_names_of_the_reference() -> None:
         JobState.CLAIMED: status.PROCESSING,
         JobState.RUNNING: status.PROCESSING,
         JobState.FINISHED: status.COMPLETED,
+        JobState.HELD: status.PROCESSING,
         JobState.RELEASED: status.COMPLETED,
         JobState.WITHHELD: status.ERRORED,
         JobState.FAILED: status.ERRORED,

@@ -59,6 +59,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         priority: of those that wait, the one with the highest is next.
         worker: who ran it, where that was not the node's own machine.
         repeats: the job of which this is another run.
+        by_hand: whether its result was given by hand; then nothing ran.
     """
 
     uid: UID
@@ -86,6 +87,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = 0
     worker: str = ""
     repeats: UID | None = None
+    by_hand: bool = False
 
     @property
     def standing(self) -> Standing:
@@ -134,7 +136,7 @@ class ListJobs(Message, frozen=True, tag="jobs.list"):
         limit: at most so many; 0 for as many as a page holds.
         offset: after leaving out so many.
         result_uid: only the one whose result that object is.
-        active: only those that have not ended.
+        active: only those that have not ended; one whose result is held has not.
     """
 
     code_uid: UID | None = None

@@ -6,7 +6,7 @@ import msgspec
 
 from syft.access.checks import can_read_log, can_see_job, check_can_set_priority
 from syft.errors import InvalidInput, InvalidState, NotFound
-from syft.jobs.machine import has_ended, move
+from syft.jobs.machine import has_ended, has_run, move
 from syft.jobs.steps import without_values
 from syft.jobs.values import let_go
 from syft.model.code import Mode
@@ -171,7 +171,7 @@ def list_jobs(ctx: Context, message: ListJobs) -> Message:
     if message.result_uid is not None:
         conditions.append(OneOf("result_uid", [message.result_uid]))
     if message.active:
-        conditions.append(OneOf("state", OPEN))
+        conditions.append(OneOf("state", (*OPEN, JobState.HELD)))
     with ctx.site.store.reading() as reader:
         found = _visible_jobs(ctx, reader, conditions, limit, offset)
         total = _count_visible(ctx, reader, conditions)
@@ -202,9 +202,9 @@ def get_job_log(ctx: Context, message: GetJobLog) -> Message:
         )
     # "print, logging, warnings, exception texts: none carries private values past the output policy": neither what is
     # printed, nor how much, nor when. Whoever may not read it waits for the end, which they may know, and hears once.
-    if message.wait_s > 0 and not has_ended(job):
+    if message.wait_s > 0 and not has_run(job):
         job = when_ended(ctx, job, message.wait_s)
-    return JobLogReply("", "", job.note, _WITHHELD, ended=has_ended(job))
+    return JobLogReply("", "", job.note, _WITHHELD, ended=has_run(job))
 
 
 def _log_after(ctx: Context, message: GetJobLog) -> JobLogReply:
@@ -221,7 +221,7 @@ def _log_after(ctx: Context, message: GetJobLog) -> JobLogReply:
         stdout, stderr, error = (said.stdout, said.stderr, "") if said is not None else ("", "", "")
     if message.attempt == attempt:
         stdout, stderr = stdout[max(message.after_stdout, 0) :], stderr[max(message.after_stderr, 0) :]
-    return JobLogReply(stdout, stderr, error, ended=has_ended(job), attempt=attempt)
+    return JobLogReply(stdout, stderr, error, ended=has_run(job), attempt=attempt)
 
 
 @handles(KillJob, needs=Capability.RUN_CODE)
@@ -237,6 +237,11 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
         job = visible_job(ctx, tx, message.uid)
         if has_ended(job):
             raise InvalidState(f"Job is not running: it is {job.state.value} already.")
+        if has_run(job):
+            # Nobody takes a result back to have another made: it counts until its owner has looked at it.
+            raise InvalidState(
+                "Job is not running: it has run, and its result waits for the owner to look at it."
+            )
         if job.parent_uid is not None:
             raise InvalidState(
                 "Not possible to cancel subjobs. To stop execution, please cancel the parent job: all that it launched "
@@ -249,10 +254,10 @@ def kill_job(ctx: Context, message: KillJob) -> Message:
         site.crews.ended(job.uid)
         let_go(site.store, site.blobs, job)
         return reply(ctx, job)
-    site.runs.cancel(job)
+    site.runs.cancel(job, by_requester=job.requester_uid == ctx.caller.uid)
     with site.store.reading() as reader:
         job = reader.get(Job, job.uid)
-    if has_ended(job):
+    if has_run(job):
         site.runs.forget(job)
     return reply(ctx, job)
 

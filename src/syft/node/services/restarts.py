@@ -42,6 +42,8 @@ def _check_can_be_repeated(ctx: Context, job: Job) -> None:
         raise InvalidState(
             f"'{job.code_name}' is a step of a protocol: it runs when that is run, and by itself not."
         )
+    if job.rehearses is not None:
+        raise InvalidState("Try it again from its request: `request.mock_run(...)`.")
     # Whoever else sees it may stop it. Nobody runs anything in another's name: that uses up what they were approved.
     if job.requester_uid != ctx.caller.uid:
         raise AuthorizationException("Only who asked for a job restarts it. Ask them to call it again.")

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from syft.errors import InvalidInput
 from syft.jobs.live import Subject
-from syft.jobs.machine import has_ended
+from syft.jobs.machine import has_run
 from syft.model.job import Job
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
@@ -41,13 +41,16 @@ def end_of(ctx: Context, timeout_s: float | None) -> datetime | None:
 
 
 def when_ended(ctx: Context, job: Job, wait_s: float) -> Job:
-    """The job when it has ended, or as it stands after `wait_s` seconds. See `when_news`."""
+    """The job when it has run, or as it stands after `wait_s` seconds. See `when_news`.
+
+    One whose result is held has run: for a person to decide nobody waits without knowing.
+    """
 
     def look() -> Job:
         with ctx.site.store.reading() as reader:
             return reader.get(Job, job.uid)
 
-    return when_news(ctx, job.uid, look, has_ended, has_ended, wait_s)
+    return when_news(ctx, job.uid, look, has_run, has_run, wait_s)
 
 
 def when_news(

@@ -15,6 +15,8 @@ _STATES = {
     "claimed": "processing",
     "running": "processing",
     "finished": "completed",
+    # Not over: what comes of it is for a person to decide.
+    "held": "processing",
     "released": "completed",
     "withheld": "errored",
     "failed": "errored",
