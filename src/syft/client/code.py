@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from syft.client.coderequests import Request
 from syft.client.function import SyftFunction
 from syft.client.lists import Listing, ViewList
 from syft.client.present import SyftSuccess, SyftWarning, say
-from syft.client.requests import Request
 from syft.client.session import Session
 from syft.client.usercode import UserCode
 from syft.errors import InvalidInput, NotFound, SyftException
@@ -16,6 +16,7 @@ from syft.model.code import CodeSubmission
 from syft.model.messages.codes import CodeReply, CodesReply, GetCode, ListCodes, SubmitCode
 from syft.model.messages.requests import CreateRequest, RequestReply
 from syft.model.uid import UID
+from syft.policy.inputs import never_given
 
 
 class Codes(Listing[UserCode]):
@@ -54,6 +55,14 @@ class Codes(Listing[UserCode]):
                 SyftWarning(
                     f"'{request.code.name}' launches '{name}', which this node does not have yet. "
                     f"Hand it in with `client.code.submit({name})`; until then the request cannot be approved."
+                )
+            )
+        for name in never_given(request.code.submission):
+            say(
+                SyftWarning(
+                    f"The input policy of '{request.code.name}' gives its parameter '{name}' nothing: approved or not, "
+                    "it can only be launched by another function. To call it, say there what the parameter takes "
+                    f"(`sy.ExactMatch({name}=asset)`), and ask anew."
                 )
             )
         return request

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from syft.client import trial
+from syft.client import trial, trypolicies
 from syft.client.datasets import AssetView, DatasetView
 from syft.client.limits import Amount, Limits, as_limits
 from syft.client.pointer import Pointer
@@ -17,8 +17,10 @@ from syft.client.policies import (
     SingleExecutionExactOutput,
     as_input_policy,
     as_output_policy,
+    fit_custom,
     input_text,
     output_text,
+    policy_texts,
 )
 from syft.client.present import Card, Code, Shown, SyftWarning, say
 from syft.code import CapturedFunction, Kind, capture
@@ -27,6 +29,7 @@ from syft.model.code import CodeSubmission, Constant, InputPolicy
 from syft.model.limits import JobLimits, limits_text
 from syft.model.pool import DEFAULT_POOL
 from syft.model.uid import UID
+from syft.policy.inputs import check_complete
 from syft.wire import codec
 
 
@@ -61,9 +64,15 @@ class SyftFunction(Shown):
     ) -> None:
         self.captured: CapturedFunction = capture(function, name=name)
         self.local_function = function
+        for launched, one in self.captured.nested.items():
+            if isinstance(one, SyftFunction) and one.submission.custom_policies:
+                raise InvalidInput(
+                    f"'{launched}' has a policy of its own: it is called by itself, and not launched by "
+                    f"'{self.captured.name}'."
+                )
         asked = as_limits(limits)
         policy, renamed = _fit(as_input_policy(input_policy), self.captured)
-        self.submission = CodeSubmission(
+        self.submission: CodeSubmission = CodeSubmission(
             name=self.captured.name,
             source=self.captured.source,
             parameters=self.captured.parameters,
@@ -121,7 +130,12 @@ class SyftFunction(Shown):
             if self.captured.uses_datasite:
                 inputs["datasite"] = trial.LocalDatasite()
             return self.local_function(**inputs)
-        return Pointer.to_value(trial.try_function(self, inputs), note="computed on mock values")
+        return Pointer.to_value(self._tried(inputs), note="computed on mock values")
+
+    def _tried(self, inputs: dict[str, Any]) -> Any:
+        """What a try comes to, with the policies of its author's own as they would be asked by a node."""
+        policies = trypolicies.TriedPolicies(self.submission, self.limits)
+        return policies.let_out(trial.try_function(self, policies.admit(inputs)))
 
     def _bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs by parameter, constants filled in.
@@ -133,9 +147,7 @@ class SyftFunction(Shown):
         for name, rule in self.submission.input_policy.rules.items():
             if isinstance(rule, Constant):
                 inputs[name] = codec.decode(rule.value)
-        for parameter in self.submission.parameters:
-            if not parameter.has_default and parameter.name not in inputs:
-                raise InvalidInput(f"Function missing required keyword argument: '{parameter.name}'.")
+        check_complete(self.submission, inputs, is_final=False)
         return inputs
 
     def _card(self) -> Card:
@@ -148,7 +160,8 @@ class SyftFunction(Shown):
             facts.append(("Asks for", limits_text(submission.asked)))
         if submission.nested:
             facts.append(("Launches", ", ".join(submission.nested)))
-        return Card(f"Syft function {submission.name}", facts, [("", Code(submission.source))])
+        texts = [(title, Code(text)) for title, text in policy_texts(submission)]
+        return Card(f"Syft function {submission.name}", facts, [("", Code(submission.source)), *texts])
 
 
 SubmitUserCode = SyftFunction
@@ -262,6 +275,8 @@ def _fit(policy: InputPolicy, captured: CapturedFunction) -> tuple[InputPolicy, 
         InvalidInput: it names inputs that the function does not have, and more than one reading is possible.
     """
     parameters = [parameter.name for parameter in captured.parameters]
+    if not isinstance(policy.custom, msgspec.UnsetType):
+        return fit_custom(policy, parameters, captured.name), {}
     unknown = [name for name in policy.rules if name not in parameters]
     if not unknown:
         return policy, {}
@@ -269,7 +284,7 @@ def _fit(policy: InputPolicy, captured: CapturedFunction) -> tuple[InputPolicy, 
     if len(unknown) == len(without_rule) == 1:
         renamed = {unknown[0]: without_rule[0]}
         rules = {renamed.get(name, name): rule for name, rule in policy.rules.items()}
-        return InputPolicy(kind=policy.kind, rules=rules), renamed
+        return msgspec.structs.replace(policy, rules=rules), renamed
     raise InvalidInput(
         f"The input policy of '{captured.name}' names {', '.join(map(repr, unknown))}, but the function takes "
         f"({', '.join(parameters)}). Use the parameters' names in the policy."

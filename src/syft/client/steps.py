@@ -22,7 +22,6 @@ from syft.model.code import (
     InputPolicy,
     MustBe,
     OfType,
-    OutputPolicy,
     Rule,
 )
 from syft.model.uid import UID
@@ -189,6 +188,11 @@ def _as_data(step: Step, numbers: Mapping[int, int]) -> words.ProtocolStep:
             wires[parameter.name] = words.FromRun(parameter.name)
             rules[parameter.name] = known or Given()
     kind = "mixed" if rules else "empty"
+    if step.submission.custom_policies:
+        raise InvalidInput(
+            f"'{step.submission.name}' has a policy of its author's own: it cannot be a step of a protocol, whose "
+            "results go on to other sites."
+        )
     code = msgspec.structs.replace(
         step.submission, input_policy=InputPolicy(kind=kind, rules=rules), renamed={}
     )
@@ -252,7 +256,10 @@ def with_runs(protocol: words.Protocol, runs: int) -> words.Protocol:
         msgspec.structs.replace(
             step,
             code=msgspec.structs.replace(
-                step.code, output_policy=OutputPolicy(limit=max(runs, step.code.output_policy.limit))
+                step.code,
+                output_policy=msgspec.structs.replace(
+                    step.code.output_policy, limit=max(runs, step.code.output_policy.limit)
+                ),
             ),
         )
         for step in protocol.steps

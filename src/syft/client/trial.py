@@ -32,7 +32,7 @@ from syft.sandbox.contract import (
     Status,
     Stream,
 )
-from syft.sandbox.levels import PROCESS
+from syft.sandbox.levels import LANDLOCK, PROCESS
 from syft.sandbox.limits import Limits, limits_of
 from syft.sandbox.profiles import profile_for
 from syft.sandbox.runner import EmbeddedRunner
@@ -102,6 +102,10 @@ class SharedRunner:
 shared: Final = SharedRunner(lambda: EmbeddedRunner(minimum=PROCESS))
 
 
+# What an owner runs is somebody else's, and may be run on the real data: never without a fence.
+strangers: Final = SharedRunner(lambda: EmbeddedRunner(minimum=LANDLOCK))
+
+
 def try_function(function: Tryable, inputs: Mapping[str, Any]) -> Any:
     """Run the function on these values behind the fence, and return what it returned.
 
@@ -113,15 +117,28 @@ def try_function(function: Tryable, inputs: Mapping[str, Any]) -> Any:
         LimitExceeded: it used too much.
         UnsupportedType: an input or the result cannot travel.
     """
+    what = f"Testing '{function.captured.name}' on mock data in an ephemeral server"
+    return _run_here(shared.get(), function, inputs, what)
+
+
+def run_strangers(function: Tryable, inputs: Mapping[str, Any]) -> Any:
+    """Run somebody else's function on these values on this computer, and return what it returned.
+
+    Args:
+        function: to run.
+        inputs: values by parameter name; they may be the real ones.
+    Raises:
+        InvalidState: this computer has no fence for it; then it does not run.
+        SyftException: as `try_function`.
+    """
+    what = f"Running '{function.captured.name}', which somebody else has written, behind the fence of this computer"
+    return _run_here(strangers.get(), function, inputs, what)
+
+
+def _run_here(runner: Runner, function: Tryable, inputs: Mapping[str, Any], what: str) -> Any:
     captured = function.captured
-    runner = shared.get()
     runner.start()
-    say(
-        SyftInfo(
-            f"Testing '{captured.name}' on mock data in an ephemeral server (isolation: {_level(runner)}); "
-            "nothing leaves this computer."
-        )
-    )
+    say(SyftInfo(f"{what} (isolation: {_level(runner)}); nothing leaves this computer."))
     with tempfile.TemporaryDirectory(prefix="syft-try-") as folder, tempfile.TemporaryFile() as result:
         given = {name: _as_input(name, value, Path(folder)) for name, value in inputs.items()}
         limits = filled(function.limits, DEFAULTS)
@@ -130,7 +147,7 @@ def try_function(function: Tryable, inputs: Mapping[str, Any]) -> Any:
             outcome = _run(runner, UID().hex, captured, given, (), result, limits, tree.host)
         finally:
             tree.close()
-        _print_output(outcome)
+        print_output(outcome)
         _check(captured, outcome)
         return decode_file(result)
 
@@ -249,7 +266,7 @@ class _Launched:
         limits = nested_limits(self._asked, self._parent, self._ends_at - time.monotonic())
         self._running = _Running(self._runner, self._captured, limits)
         outcome = _run(self._runner, self._uid, self._captured, inputs, references, result, limits, host)
-        _print_output(outcome)
+        print_output(outcome)
         _check(self._captured, outcome)
 
     def stop(self, reason: str) -> bool:
@@ -268,7 +285,7 @@ class _Launched:
         """It is printed when the run has ended, in one piece."""
 
 
-def _print_output(outcome: Outcome) -> None:
+def print_output(outcome: Outcome) -> None:
     """What the function printed is the caller's own here, so it is printed."""
     for text, stream in ((outcome.stdout, sys.stdout), (outcome.stderr, sys.stderr)):
         if text:

@@ -2,6 +2,7 @@
 
 from syft.code.capture import CapturedFunction, analyse, capture, check_submission, digest, review
 from syft.code.planned import check_plan, digest_of, lines_of, parameters_of, source_of
+from syft.code.policies import capture_policy, check_policy, policies_of
 from syft.code.review import Finding, Kind
 from syft.code.trace import State, called_with, defaults_of, inlined, input_names, is_traced, trace
 
@@ -13,7 +14,9 @@ __all__ = [
     "analyse",
     "called_with",
     "capture",
+    "capture_policy",
     "check_plan",
+    "check_policy",
     "check_submission",
     "defaults_of",
     "digest",
@@ -23,6 +26,7 @@ __all__ = [
     "is_traced",
     "lines_of",
     "parameters_of",
+    "policies_of",
     "review",
     "source_of",
     "trace",

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from syft.errors import InvalidState
 from syft.model.code import Code
+from syft.model.job import Job
 from syft.model.pool import DEFAULT_POOL
-from syft.model.request import NestedCode
+from syft.model.request import NestedCode, Request
 from syft.store.base import Reader
 
 # A function that launches a function that launches ...: more than anybody reviews, and than a message holds.
@@ -55,6 +56,13 @@ def pin_nested(reader: Reader, code: Code) -> tuple[tuple[NestedCode, ...], tupl
     return tuple(sorted(pinned.values(), key=lambda one: one.name)), tuple(sorted(missing))
 
 
+def rehearsed_nested(reader: Reader, job: Job) -> tuple[NestedCode, ...]:
+    """The functions that a reviewer's run on mocks may launch: as they were approved, where the request was; else none
+    is said here, and the newest are meant, as the reviewer reads them."""
+    request = reader.find(Request, uid=job.rehearses) if job.rehearses is not None else None
+    return request.nested if request is not None else ()
+
+
 def check_all_found(code: Code, missing: tuple[str, ...]) -> None:
     """Raise when a launched function has not been submitted.
 
@@ -85,4 +93,6 @@ def pool_of(launched: Code, job_pool: str) -> str:
 def pools_of(reader: Reader, code: Code, nested: Iterable[NestedCode]) -> set[str]:
     """The worker pools that a run and all that it launches run in."""
     own = code.submission.pool
-    return {own, *(pool_of(reader.get(Code, one.code_uid), own) for one in nested)}
+    found = {own, *(pool_of(reader.get(Code, one.code_uid), own) for one in nested)}
+    # Policies of a job elsewhere are asked here.
+    return found | {DEFAULT_POOL} if code.submission.custom_policies else found

@@ -1,9 +1,4 @@
-"""This module is one run of one job: prepare, sandbox, settle.
-
-What was allowed when the call came in is asked again here, on what is stored now: the approval's digest is
-recomputed, the input policy asked anew, the output policy looked at. What the code returns is held until
-`policy.release` lets it go, in the transaction that ends the job.
-"""
+"""This module is one run of one job: prepare (`jobs.prepare`), sandbox, settle (`jobs.settle`)."""
 
 from __future__ import annotations
 
@@ -11,81 +6,51 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO, Final, cast
 
 import msgspec
-from blake3 import blake3
 
 from syft.errors import (
+    CodeFailed,
     InternalError,
     InvalidState,
-    LimitExceeded,
-    NotApproved,
     NotFound,
+    PolicyExhausted,
     SyftException,
 )
-from syft.jobs.approved import check_approved, check_unchanged, objects_of, readers_of, released_under
-from syft.jobs.execution import execution_of, job_log, with_usage
-from syft.jobs.failures import TELLING, UNTOLD, count_failure, describe
-from syft.jobs.limits import granted_limits
+from syft.jobs.custom import MAX_ASKED, Asker, PolicyLost
+from syft.jobs.execution import job_log, with_usage
+from syft.jobs.failures import describe
 from syft.jobs.live import Live
-from syft.jobs.machine import after_crash, has_ended, move
-from syft.jobs.nested import check_all_found, pin_nested
+from syft.jobs.machine import after_crash, move
+from syft.jobs.outputs import outputs_told, telling
+from syft.jobs.policystate import PolicyStopped, StateMoved, Turns
 from syft.jobs.pools import Equipped
-from syft.jobs.queue import NotHeld, begin, check_held, held, now
-from syft.jobs.sink import ResultSink, type_of_value
-from syft.jobs.steps import NotPicked, onward, pick, without_values
+from syft.jobs.prepare import Preparation, Prepared
+from syft.jobs.queue import NotHeld, begin, held, now
+from syft.jobs.settle import Settlement
+from syft.jobs.sink import ResultSink, input_of
+from syft.jobs.steps import NotPicked, pick
 from syft.jobs.subjobs import SubjobHost
-from syft.jobs.values import let_go
 from syft.logger import say, where
-from syft.model.code import Code, Mode
-from syft.model.event import Event
+from syft.model.held import HeldOutput
 from syft.model.job import (
     Job,
     JobLog,
     JobState,
-    StoredArgument,
 )
 from syft.model.limits import JobLimits
-from syft.model.object import Face, ObjectKind, ObjectRecord, ValueRef
-from syft.model.protocol import Edge
-from syft.model.request import NestedCode, Request
+from syft.model.object import ValueRef
 from syft.model.uid import UID
-from syft.policy.inputs import check_bound
-from syft.policy.outputs import check_can_leave
-from syft.policy.parts import edges_of
-from syft.policy.release import release
-from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Status
-from syft.store.base import Reader, Store
+from syft.sandbox.contract import Outcome, Status
+from syft.store.base import Store
 from syft.store.blobs import Blobs
 
 _AGAIN_S: Final = 0.005
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A job with everything it needs to run, as the store had it at one moment.
-
-    Args:
-        code: what runs.
-        execution: for the sandbox.
-        nested: what it may launch.
-        owner_uid: to whom its result belongs.
-        limits: what it may use, every figure.
-        edges: of a step of a protocol, where its result goes instead of to its requester.
-        equipped: where it runs, and what it launches: as it was compared with the approval.
-    """
-
-    code: Code
-    execution: Execution
-    nested: tuple[NestedCode, ...]
-    owner_uid: UID
-    limits: JobLimits
-    equipped: Equipped
-    edges: tuple[Edge, ...] = ()
+_CANCELLED: Final = "It was cancelled."
 
 
 class Runs:
@@ -96,18 +61,30 @@ class Runs:
         blobs: where values are.
         equipped: for each worker pool the sandbox, and the digest of what code runs in there (`code.environment`).
         limits: of one job, where its worker pool says nothing: every figure.
+        clock: the time, in UTC, by which approvals end.
 
     Attributes:
         live: what is said by those that run.
     """
 
-    def __init__(self, store: Store, blobs: Blobs, equipped: Equipped, limits: JobLimits) -> None:
+    def __init__(
+        self,
+        store: Store,
+        blobs: Blobs,
+        equipped: Equipped,
+        limits: JobLimits,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._equipped = equipped
-        self._limits = limits
+        self._clock = clock
+        self._preparation = Preparation(blobs, equipped, limits, clock)
+        self._settlement = Settlement(store, blobs, equipped, clock)
         self.live = Live()
-        self._cancelled: set[UID] = set()
+        self._turns = Turns()
+        # Why each is not to go on: as an error's code, and as its requester is told; and whether they have stopped it.
+        self._cancelled: dict[UID, tuple[str, str, bool]] = {}
         self._children: dict[UID, SubjobHost] = {}
         self._lock = threading.Lock()
         self._closing = False
@@ -126,14 +103,26 @@ class Runs:
         self._closing = True
         self._equipped.close()
 
-    def cancel(self, job: Job) -> None:
-        """Stop a running job and everything it launched. A queued one is cancelled where it is queued."""
+    def cancel(
+        self, job: Job, note: str = _CANCELLED, error_code: str = "", *, by_requester: bool = False
+    ) -> None:
+        """Stop a running job and everything it launched. A queued one is cancelled where it is queued.
+
+        Args:
+            job: which.
+            note: what its requester is told; of two who stop it, the first says.
+            error_code: of the error that it ends in; empty where it was just not wanted any more.
+            by_requester: whether whoever asked for it stops it: they have seen how far it came, and it counts as one
+                that failed.
+        """
         with self._lock:
             # Whoever asks again does not wait for it beside the first: each would hold a thread of the server's.
             asked_before = job.uid in self._cancelled
-            self._cancelled.add(job.uid)
+            self._cancelled.setdefault(job.uid, (error_code, note, by_requester))
             host = self._children.get(job.uid)
         if host is None or asked_before:
+            if not asked_before:
+                self._kill(job)  # perhaps its policies are just being asked
             return  # it has not come so far, and will see that it is not wanted; or it has ended
         # While it is just being begun, the runner does not know it yet.
         while not self._kill(job) and self._children.get(job.uid) is host:
@@ -142,9 +131,11 @@ class Runs:
 
     def _kill(self, job: Job) -> bool:
         try:
-            return self._equipped.runner_of(job.pool).kill(job.uid.hex, "cancelled")
+            killed = self._equipped.runner_of(job.pool).kill(job.uid.hex, "cancelled")
         except NotFound:
             return True  # its pool was removed, and has ended it
+        # What is asked of its result is asked here, wherever it has run.
+        return killed or self._equipped.base.runner.kill(job.uid.hex, "cancelled")
 
     def run(self, job: Job) -> Job:
         """Run a claimed job and settle it.
@@ -163,16 +154,29 @@ class Runs:
             self.forget(job)
 
     def _run_or_fail(self, job: Job) -> Job:
+        asker: Asker | None = None
         try:
             with self._store.reading() as reader:
-                prepared = self._prepare(reader, job)
-            return self._run(msgspec.structs.replace(job, limits=prepared.limits), prepared)
+                prepared = self._preparation.of(reader, job)
+            job = msgspec.structs.replace(job, limits=prepared.limits)
+            asker = self._asker(job, prepared)
+            job, prepared = asker.admit(job, prepared)
+            with self._store.reading() as reader:
+                self._preparation.check_left(reader, job, prepared.code)
+            asker.check_may_leave()
+            return self._run(job, prepared, asker)
         except NotHeld:
             raise
+        except (PolicyLost, PolicyStopped) as error:
+            if self._closing:
+                return job
+            assert asker is not None
+            return self._ended_under_policy(job, error, asker.with_said(JobLog(uid=job.uid)))
         except SyftException as error:
             if self._closing:
                 raise  # it stays "running", for `queue.recover`
-            return self._fail(job, error)
+            log = JobLog(uid=job.uid) if asker is None else asker.with_said(JobLog(uid=job.uid))
+            return self._fail(job, error, log, tells=asker is not None and asker.has_told_early)
         except Exception as error:
             fault = InternalError(
                 f"The node failed while running '{job.code_name}' (error {job.uid.short()})."
@@ -183,77 +187,75 @@ class Runs:
     def forget(self, job: Job) -> None:
         """Forget that a job was to be cancelled: it has ended."""
         with self._lock:
-            self._cancelled.discard(job.uid)
+            self._cancelled.pop(job.uid, None)
 
-    def _fail(self, job: Job, error: SyftException) -> Job:
+    def _asker(self, job: Job, prepared: Prepared) -> Asker:
+        """Who asks the policies that the code's author wrote.
+
+        In the pool of the job where that is on this machine; else here: what they see has come back from there, and
+        need not go there again.
+        """
+        is_here = job.state is JobState.RUNNING
+        runner = prepared.equipped.runner_of(job.pool) if is_here else prepared.equipped.base.runner
+        return Asker(
+            self._store,
+            self._blobs,
+            runner,
+            job,
+            prepared,
+            lambda: self._is_cancelled(job),
+        )
+
+    def _ended_under_policy(self, job: Job, error: PolicyLost | PolicyStopped, log: JobLog) -> Job:
+        """End a job whose policy did not come to an answer, which is nobody's fault of theirs."""
+        if self._is_cancelled(job):
+            return self._end_stopped(job, log)
+        if isinstance(error, PolicyLost):
+            return self._end_lost(job, log)
+        raise AssertionError("a policy was stopped, and nobody has cancelled its run")
+
+    def _fail(self, job: Job, error: SyftException, log: JobLog | None = None, *, tells: bool = False) -> Job:
         """End a job that nothing has ended: what reported an error may have landed all the same."""
+        log = log or JobLog(uid=job.uid)
         if (settled := self._taken_away(job)) is not None:
             return settled
-        if job.uid in self._cancelled:
+        if self._is_cancelled(job):
             # Whatever went wrong, went wrong because of that: its pool is being removed.
-            return self._end(_cancelled(job), JobLog(uid=job.uid))
-        return self._settle_failed(job, error.code, error.public_message, JobLog(uid=job.uid))
+            return self._end_stopped(job, log)
+        if isinstance(error, PolicyExhausted):
+            ended = self._settlement.answered_before(job, log, tells=tells)
+            if ended is not None:
+                return ended
+        return self._settlement.failed(job, error.code, error.public_message, log, tells=tells)
 
     def _taken_away(self, job: Job) -> Job | None:
         """The job as it stands, where it is not ours to end any more; None where it is."""
         with self._store.reading() as reader:
             return None if held(reader, job) else reader.get(Job, job.uid)
 
-    # --- prepare
+    def _is_cancelled(self, job: Job) -> bool:
+        return job.uid in self._cancelled
 
-    def _prepare(self, reader: Reader, job: Job) -> Prepared:
-        code = reader.get(Code, job.code_uid)
-        check_unchanged(code, job)
-        if (code.protocol is None) != (job.run is None) or (job.run is not None and job.mode is Mode.MOCK):
-            raise NotApproved(f"'{code.name}' runs as what it was approved as: a step of its protocol.")
-        inputs = objects_of(reader, job)
-        equipped = self._equipped.as_of_now()
-        owner_uid = job.requester_uid
-        request: Request | None = None
-        if job.mode is Mode.PRIVATE:
-            request, _ = check_approved(reader, job, code, inputs, equipped.environment)
-            check_bound(code.submission, job.arguments, self._type_of)
-            check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
-            nested = request.nested
-            owners = {record.owner_uid for record in inputs.values()}
-            # What was made from the data of several is no single one's: it is whose decision it was.
-            decider = request.decided_by or job.requester_uid
-            owner_uid = owners.pop() if len(owners) == 1 else decider
-        else:
-            nested, missing = pin_nested(reader, code)
-            check_all_found(code, missing)
-        face = Face.PRIVATE if job.mode is Mode.PRIVATE else Face.MOCK
-        limits = granted_limits(reader, code.submission, request, self._limits)
-        execution = self._execution(job, code, inputs, face, limits)
-        return Prepared(code, execution, nested, owner_uid, limits, equipped, edges_of(code.submission))
+    def _end_lost(self, job: Job, log: JobLog) -> Job:
+        """Begin a job again under which the sandbox was lost, or end it.
 
-    def _execution(
-        self, job: Job, code: Code, inputs: Mapping[str, ObjectRecord], face: Face, limits: JobLimits
-    ) -> Execution:
-        given: dict[str, FileInput | InlineInput] = {}
-        for name, argument in job.arguments.items():
-            value = argument.value if isinstance(argument, StoredArgument) else inputs[name].face(face)
-            if value is None:
-                raise NotFound(f"The value for '{name}' is not on this node (any more).")
-            given[name] = self._input(value)
-        return execution_of(job.uid, code.submission, given, limits)
+        Whoever forges what a run returns has its policy lost over that, as often as it is begun: its end counts as one
+        that failed.
+        """
+        lost = after_crash(job, now())
+        return self._settlement.end(lost, log, tells=lost.state is JobState.FAILED)
 
-    def _type_of(self, value: ValueRef) -> str:
-        return type_of_value(self._blobs, value)
-
-    def _input(self, value: ValueRef) -> FileInput | InlineInput:
-        # The approval binds digests; that the bytes are those of the digest is seen to here.
-        if value.inline is not None:
-            if blake3(value.inline).hexdigest() != value.digest:
-                raise NotApproved(
-                    "A stored value is not what was approved; it does not leave the node's store."
-                )
-            return InlineInput(value.inline)
-        return FileInput(self._blobs.checked_path(value.digest))
+    def _end_stopped(self, job: Job, log: JobLog) -> Job:
+        """End a job that somebody has stopped."""
+        with self._lock:
+            # Whoever stopped it may have given up waiting for its end, and forgotten it.
+            error_code, note, by_requester = self._cancelled.get(job.uid, ("", _CANCELLED, False))
+        stopped = move(job, JobState.CANCELLED, note=note, error_code=error_code, ended_at=now())
+        return self._settlement.end(stopped, log, tells=by_requester)
 
     # --- run
 
-    def _run(self, job: Job, prepared: Prepared) -> Job:
+    def _run(self, job: Job, prepared: Prepared, asker: Asker) -> Job:
         # Before its time begins: the first run of a server waits until the fence has proved itself. What comes of a
         # sandbox that cannot be had is for `run` below, which tries again. Workers elsewhere are waited for there, too:
         # here nobody could cancel it, if the last of them has just gone.
@@ -282,14 +284,14 @@ class Runs:
             inputs=prepared.execution.inputs,
             nested=prepared.nested,
             live=self.live,
+            clock=self._clock,
         )
         self.live.begin(job)
         with self._lock:
             self._children[job.uid] = host
-            cancelled = job.uid in self._cancelled
         try:
-            if cancelled:
-                return self._end(_cancelled(job), JobLog(uid=job.uid))
+            if self._is_cancelled(job):
+                return self._end_stopped(job, JobLog(uid=job.uid))
             with ResultSink(self._blobs) as sink:
                 outcome = runner.run(prepared.execution, result=cast(BinaryIO, sink), host=host)
                 if self._closing:
@@ -300,7 +302,7 @@ class Runs:
                     job = msgspec.structs.replace(
                         job, state=one.state, worker=one.worker, started_at=one.started_at
                     )
-                return self._settle(self.progress(job), prepared, outcome, sink)
+                return self._settle(self.progress(job), prepared, outcome, sink, asker)
         finally:
             host.cancel()
             with self._lock:
@@ -309,23 +311,98 @@ class Runs:
 
     # --- settle
 
-    def _settle(self, job: Job, prepared: Prepared, outcome: Outcome, sink: ResultSink) -> Job:
+    def _settle(self, job: Job, prepared: Prepared, outcome: Outcome, sink: ResultSink, asker: Asker) -> Job:
         job = with_usage(job, outcome)
         log = job_log(job.uid, outcome)
-        if job.uid in self._cancelled:
-            return self._end(_cancelled(job), log)
+        if outcome.status is not Status.FINISHED:
+            log = asker.with_said(log)
+        if self._is_cancelled(job):
+            return self._end_stopped(job, log)
         if outcome.status is Status.FINISHED:
             result = sink.value(outcome.result_type or "", outcome.result_shape or None)
             if prepared.edges:
                 return self._settle_step(job, prepared, result, sink, log)
-            ended = self._settle_finished(job, prepared, result, (), log)
-            if ended.state is JobState.RELEASED:
+            if asker.decides_output:
+                return self._settle_by_policy(job, prepared, result, log, asker)
+            outputs = self._outputs(prepared, result)
+            if self._closing:
+                return job
+            if self._is_cancelled(job):
+                return self._end_stopped(job, asker.with_said(log))
+            ended = self._settlement.finished(job, prepared, result, (), asker.with_said(log), outputs)
+            if ended.keeps_result:
                 sink.keep()
-            return ended
+            return ended.job
         if outcome.status is Status.LOST:
-            return self._end(after_crash(job, now()), log)
+            return self._end_lost(job, log)
         code, note = describe(job.code_name, job.mode, outcome)
-        return self._settle_failed(job, code, note, log)
+        return self._settlement.failed(job, code, note, log)
+
+    def _settle_by_policy(
+        self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog, asker: Asker
+    ) -> Job:
+        """End a job of whose result a policy of its author's own says what leaves.
+
+        What the policy remembers is changed in the transaction that lets the result go. If another run has changed
+        it since the policy was asked, nothing of that lands, and the policy is asked again.
+        """
+        try:
+            with self._turns.of(job.request_uid, lambda: self._is_cancelled(job)):
+                for _ in range(MAX_ASKED):
+                    try:
+                        return self._let_out(job, prepared, result, log, asker)
+                    except StateMoved:
+                        continue
+        except (PolicyLost, PolicyStopped) as error:
+            if self._closing:
+                return job
+            return self._ended_under_policy(job, error, asker.with_said(log))
+        except (CodeFailed, PolicyExhausted) as refused:
+            if self._closing:
+                return job
+            tells = isinstance(refused, CodeFailed) or asker.has_told
+            return self._settlement.withheld(job, refused, asker.with_said(log), tells=tells)
+        moved = InvalidState(
+            f"Other runs of '{job.code_name}' kept changing what its output policy remembers. Call it again."
+        )
+        return self._settlement.withheld(job, moved, asker.with_said(log))
+
+    def _let_out(self, job: Job, prepared: Prepared, result: ValueRef, log: JobLog, asker: Asker) -> Job:
+        """Ask the output policy once, and end the job with what it lets out.
+
+        Raises:
+            StateMoved: another run was quicker; nothing landed.
+            SyftException: as `Asker.let_out`, likewise PolicyLost and PolicyStopped.
+        """
+        with ExitStack() as landing:
+            left = asker.let_out(result, landing)
+            # Whoever looks at it sees what may leave of it, not what the policy has seen.
+            outputs = self._outputs(prepared, left.value)
+            if self._closing:
+                return job
+            if self._is_cancelled(job):
+                raise PolicyStopped
+            ended = self._settlement.finished(
+                job, prepared, left.value, (), asker.with_said(log), outputs, left.change
+            )
+            if ended.keeps_result:
+                left.sink.keep()
+            return ended.job
+
+    def _outputs(self, prepared: Prepared, result: ValueRef) -> tuple[HeldOutput, ...]:
+        """What a result consists of that a person is to look at; nothing where nobody is to, or it cannot be told.
+
+        Under the run's name and limits, so that whoever cancels it stops this, too.
+        """
+        if not prepared.reviewed:
+            return ()
+        runner = self._equipped.base.runner
+        execution = telling(prepared.execution, input_of(self._blobs, result))
+        with ResultSink(self._blobs) as sink:
+            outcome = runner.run(execution, result=cast(BinaryIO, sink))
+            if outcome.status is not Status.FINISHED:
+                return ()
+            return outputs_told(self._blobs, sink.value("", None))
 
     def _settle_step(
         self, job: Job, prepared: Prepared, result: ValueRef, sink: ResultSink, log: JobLog
@@ -342,124 +419,20 @@ class Runs:
             except NotPicked as error:
                 if self._closing:
                     return job
-                if job.uid in self._cancelled:
-                    return self._end(_cancelled(job), log)
+                if self._is_cancelled(job):
+                    return self._end_stopped(job, log)
                 if error.outcome.status is Status.LOST:
-                    return self._end(after_crash(job, now()), log)
+                    return self._end_lost(job, log)
                 if error.outcome.status is Status.KILLED:
-                    return self._settle_failed(job, *describe(job.code_name, job.mode, error.outcome), log)
-                return self._settle_failed(job, error.code, error.public_message, log)
+                    return self._settlement.failed(
+                        job, *describe(job.code_name, job.mode, error.outcome), log
+                    )
+                return self._settlement.failed(job, error.code, error.public_message, log)
             values = [result if edge.output is None else picked[edge.output][0] for edge in prepared.edges]
-            ended = self._settle_finished(job, prepared, result, values, log)
-            if ended.state is JobState.RELEASED:
+            ended = self._settlement.finished(job, prepared, result, values, log)
+            if ended.keeps_result:
                 for one in [own for _, own in picked.values()]:
                     one.keep()
                 if any(edge.output is None for edge in prepared.edges):
                     sink.keep()
-        return ended
-
-    def _settle_finished(
-        self, job: Job, prepared: Prepared, result: ValueRef, values: Sequence[ValueRef], log: JobLog
-    ) -> Job:
-        """End a job whose code returned: one transaction for the result, what it counts, and the job's end.
-
-        Args:
-            job: the run.
-            prepared: likewise.
-            result: what it returned.
-            values: what goes over each edge that leaves it, where it is a step.
-            log: what it said.
-        """
-        try:
-            return self._release(job, prepared, result, values, log)
-        except (InvalidState, LimitExceeded, NotFound) as refused:
-            # Nothing of the first transaction landed: the result stays behind with the reason.
-            kept_back = move(job, JobState.FINISHED)
-            kept_back = move(
-                kept_back,
-                JobState.WITHHELD,
-                note=refused.public_message,
-                error_code=refused.code,
-                ended_at=now(),
-            )
-            return self._end(kept_back, log)
-
-    def _release(
-        self, job: Job, prepared: Prepared, result: ValueRef, values: Sequence[ValueRef], log: JobLog
-    ) -> Job:
-        finished = move(job, JobState.FINISHED, ended_at=now())
-        event = _release_event(job, prepared, result)
-        with self._store.writing(event) as tx:
-            check_held(tx, job)
-            kept: ObjectRecord | None
-            if job.mode is Mode.PRIVATE:
-                inputs = objects_of(tx, job)
-                _, digest = check_approved(tx, job, prepared.code, inputs, self._equipped.environment)
-                kept = release(
-                    tx,
-                    job=finished,
-                    code=prepared.code,
-                    result=result,
-                    digest=digest,
-                    owner_uid=prepared.owner_uid,
-                    readers=readers_of(prepared.code, inputs),
-                    onward=onward(job, prepared.code, prepared.edges, values, now()),
-                    now=now(),
-                )
-            else:
-                # Made from mock values alone: it is its author's own.
-                kept = ObjectRecord(
-                    uid=UID(),
-                    kind=ObjectKind.RESULT,
-                    owner_uid=job.requester_uid,
-                    name=job.code_name,
-                    private=result,
-                    created_at=now(),
-                )
-                tx.add(kept)
-            note = "" if kept else "Its result goes on to other steps of its protocol, and to nobody else."
-            released = move(finished, JobState.RELEASED, result_uid=kept.uid if kept else None, note=note)
-            tx.replace(without_values(released))
-            tx.add(log)
-        let_go(self._store, self._blobs, released)
-        return released
-
-    def _settle_failed(self, job: Job, code: str, note: str, log: JobLog) -> Job:
-        failed = move(job, JobState.FAILED, note=note, error_code=code, ended_at=now())
-        return self._end(failed, log)
-
-    def _end(self, job: Job, log: JobLog) -> Job:
-        event = Event(
-            verb=f"job.{job.state.value}",
-            actor_uid=job.requester_uid,
-            subject_uid=job.uid,
-            detail={"error": job.error_code},
-            created_at=now(),
-        )
-        with self._store.writing(event) as tx:
-            check_held(tx, job)
-            if (
-                job.state is JobState.FAILED
-                and job.error_code in TELLING
-                and not count_failure(tx, job.request_uid)
-            ):
-                job = msgspec.structs.replace(job, note=UNTOLD)
-            tx.replace(without_values(job))
-            if has_ended(job):
-                tx.add(log)
-        let_go(self._store, self._blobs, job)
-        return job
-
-
-def _release_event(job: Job, prepared: Prepared, result: ValueRef) -> Event:
-    verb = "result.released" if job.mode is Mode.PRIVATE else "mock_result.kept"
-    detail = {"code": prepared.code.digest, "result": result.digest, "inputs": job.inputs_key}
-    if prepared.edges:
-        verb = "result.passed_on"
-        detail["protocol"] = prepared.code.protocol or ""
-        detail["steps"] = ",".join(str(edge.target + 1) for edge in prepared.edges)
-    return Event(verb=verb, actor_uid=job.requester_uid, subject_uid=job.uid, detail=detail, created_at=now())
-
-
-def _cancelled(job: Job) -> Job:
-    return move(job, JobState.CANCELLED, note="It was cancelled.", ended_at=now())
+        return ended.job

@@ -11,10 +11,12 @@ from typing import BinaryIO, Final, cast
 import msgspec
 
 from syft.errors import CodeFailed, DecodeError
-from syft.jobs.machine import has_ended
+from syft.jobs.approved import released_under
+from syft.jobs.conditions import has_run_left, runs_under
+from syft.jobs.machine import has_run
 from syft.jobs.sink import ResultSink, taken_apart
 from syft.model.code import Code
-from syft.model.job import Job, ObjectArgument, Release
+from syft.model.job import Job, ObjectArgument
 from syft.model.object import LEASE, ValueRef
 from syft.model.protocol import Edge
 from syft.model.request import Request, RequestState
@@ -142,24 +144,32 @@ def onward(
 
 
 def without_values(job: Job) -> Job:
-    """The job as it is kept: of a step that has ended, without the values that it was run on.
+    """The job as it is kept: of a step that has run, without the values that it was run on.
 
     They were other sites' intermediates; a job's record stays for good.
     """
-    if job.run is None or not has_ended(job):
+    if job.run is None or not has_run(job):
         return job
     named = {name: one for name, one in job.arguments.items() if isinstance(one, ObjectArgument)}
     return msgspec.structs.replace(job, arguments=named)
 
 
-def approvals_of(reader: Reader, code: Code) -> tuple[Request | None, int]:
+def approvals_of(reader: Reader, code: Code, now: datetime) -> tuple[Request | None, int]:
     """The newest approval of a code under which something may still leave, and how many runs are left under it.
 
     None and 0 where there is none.
+
+    Args:
+        reader: of the store.
+        code: the step.
+        now: the time, in UTC.
     """
     policy = code.submission.output_policy
     for request in reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True):
-        released = reader.count(Release, request_uid=request.uid)
-        if can_leave(policy, released):
-            return request, policy.limit - released
+        released = released_under(reader, request)
+        if can_leave(policy, released) and has_run_left(reader, request, now):
+            left = policy.limit - released
+            if request.terms.runs is not None:
+                left = min(left, request.terms.runs - runs_under(reader, request))
+            return request, left
     return None, 0

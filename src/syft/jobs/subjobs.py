@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import BinaryIO
 
 from syft.code.capture import digest as digest_of
-from syft.errors import CodeFailed, InvalidInput, NotApproved
+from syft.errors import CodeFailed, InvalidInput, InvalidState, NotApproved
+from syft.jobs.approved import objects_of
+from syft.jobs.conditions import check_stands
 from syft.jobs.execution import execution_of, job_log, with_usage
 from syft.jobs.failures import TELLING, check_may_run, describe
 from syft.jobs.live import Live
@@ -24,7 +27,7 @@ from syft.model.code import Code
 from syft.model.event import Event
 from syft.model.job import Job, JobState
 from syft.model.limits import JobLimits
-from syft.model.request import NestedCode, Request, RequestState
+from syft.model.request import NestedCode, Request
 from syft.model.uid import UID
 from syft.policy.limits import nested_limits
 from syft.sandbox.contract import Host, Input, Outcome, Reference, Runner, Status, Stream
@@ -44,6 +47,7 @@ class SubjobHost:
         nested: the functions that it may launch.
         live: takes what it and those that it launches say while they run.
         at_once: how many of those run at once; 0 for as many as this machine has processors.
+        clock: the time, in UTC, by which the job's approval ends.
         on_begun: told which worker elsewhere has taken the job, where one does.
     """
 
@@ -58,6 +62,7 @@ class SubjobHost:
         nested: tuple[NestedCode, ...],
         live: Live,
         at_once: int = 0,
+        clock: Callable[[], datetime] = now,
         on_begun: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.store = store
@@ -65,6 +70,7 @@ class SubjobHost:
         self.job = job
         self.live = live
         self._on_begun = on_begun
+        self._clock = clock
         self._nested = {one.name: one for one in nested}
         self._records = Subrecords(store, job.request_uid)
         self._top = _Top(self, limits)
@@ -138,7 +144,8 @@ class SubjobHost:
         """A function that the job's approval names, as it is stored now.
 
         Raises:
-            NotApproved: it is not named, was changed, or the approval was withdrawn.
+            NotApproved: it is not named, was changed, or the approval was withdrawn or has ended.
+            NotFound: what the job runs on is gone.
             InvalidState: what was approved has failed too often.
         """
         pinned = self._nested.get(name)
@@ -150,11 +157,18 @@ class SubjobHost:
         with self.store.reading() as reader:
             code = reader.get(Code, pinned.code_uid)
             request = reader.get(Request, self.job.request_uid) if self.job.request_uid else None
+            if request is not None:
+                inputs = objects_of(reader, self.job).values()
+                check_stands(reader, request, inputs, self.job.code_name, self._clock())
         if digest_of(code.submission) != pinned.digest:
             raise NotApproved(f"'{name}' is not what was approved.")
+        if code.submission.custom_policies:
+            # What it returns goes to who launched it: its policy would not be asked, and whoever reads it would
+            # think that it were.
+            raise InvalidState(
+                f"'{name}' has a policy of its author's own: it is called by itself, and not launched."
+            )
         if request is not None:
-            if request.state is not RequestState.APPROVED:
-                raise NotApproved(f"The approval of '{self.job.code_name}' was withdrawn while it ran.")
             check_may_run(request, self.job.code_name)
         return code
 
@@ -305,4 +319,5 @@ class _Launched:
             started_at=now(),
             limits=limits,
             pool=pool_of(code, parent.pool),
+            rehearses=parent.rehearses,
         )

@@ -92,7 +92,7 @@ class Arrivals:
             QuotaExceeded: more runs than the approval lets out, or more bytes than may wait.
         """
         with self._store.reading() as reader:
-            place, _ = self._place(reader, sender, message)
+            place, _ = self._place(reader, sender, message, event.created_at)
             is_there = self._is_there(reader, place, message.digest)
         part = _part_of(message, data)
         if is_there or not len(part):
@@ -110,7 +110,7 @@ class Arrivals:
 
     # --- whether
 
-    def _place(self, reader: Reader, sender: bytes, message: HandOver) -> tuple[_Place, int]:
+    def _place(self, reader: Reader, sender: bytes, message: HandOver, now: datetime) -> tuple[_Place, int]:
         """Where that value belongs, if somebody here waits for it, and how many runs are left there.
 
         Raises:
@@ -121,7 +121,7 @@ class Arrivals:
             raise NotFound(NOT_EXPECTED)
         codes = reader.select(Code, protocol=message.protocol, step=message.target)
         edge = _edge_of(codes, sender, message)
-        left = sum(approvals_of(reader, code)[1] for code in codes)
+        left = sum(approvals_of(reader, code, now)[1] for code in codes)
         if edge is None or not left:
             raise NotFound(NOT_EXPECTED)
         for code in codes:
@@ -209,7 +209,7 @@ class Arrivals:
                     raise InvalidState("Another value is being handed over for that; it stays.")
                 return known
             with self._store.reading() as reader:
-                _, left = self._place(reader, sender, message)
+                _, left = self._place(reader, sender, message, event.created_at)
                 self._check_admitted(reader, place, left, event.created_at)
                 self._check_room(reader, place, message.size)
             owner = UID.from_bytes(blake3(sender + bytes.fromhex(place.protocol)).digest(16))
@@ -225,7 +225,7 @@ class Arrivals:
         )
         with self._lock, contextlib.suppress(_Known), self._store.writing(event) as tx:
             # Asked again, in the transaction: approvals are withdrawn meanwhile, and others arrive.
-            _, left = self._place(tx, sender, message)
+            _, left = self._place(tx, sender, message, event.created_at)
             if self._is_there(tx, place, message.digest):
                 raise _Known
             self._check_admitted(tx, place, left, event.created_at)

@@ -42,7 +42,7 @@ from syft.model.messages.nodes import Taken
 from syft.model.object import LEASE
 from syft.model.peer import Peer, wider_part
 from syft.model.pool import Pool
-from syft.model.settings import NodeInfo, NodeSettings
+from syft.model.settings import SETTINGS, NodeInfo, NodeSettings
 from syft.model.uid import UID
 from syft.model.user import User, UserView
 from syft.node import services
@@ -64,7 +64,6 @@ from syft.node.removal import expire
 from syft.node.routing import next_hop
 from syft.node.services.nodes import read_place
 from syft.node.services.pools import have_default_pool
-from syft.node.services.settings import SETTINGS
 from syft.node.services.users import DEFAULT_PASSWORD_SETTING
 from syft.node.sessions import Sessions
 from syft.node.worker_keys import WorkerKeys
@@ -258,7 +257,7 @@ class Node:
         operator = self._operator
         limits = server_limits(operator)
         equipped = Equipped(Equipment(parts.runner, environment_digest))
-        runs = Runs(parts.store, parts.blobs, equipped, limits)
+        runs = Runs(parts.store, parts.blobs, equipped, limits, self._clock)
         crews = Crews(parts.store, runs, operator.running_per_user or sys.maxsize)
         pools = Pools(equipped, crews, parts.equip, operator.workers)
         with parts.store.reading() as reader:

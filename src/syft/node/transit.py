@@ -24,6 +24,7 @@ from syft.node.context import Attached, Context
 from syft.node.reach import Way, address_of
 from syft.node.removal import forget
 from syft.policy.parts import deployment_of
+from syft.policy.terms import has_ended
 from syft.store.base import Reader, Transaction
 from syft.transport.ask import exchange, expect, now_ms
 from syft.transport.base import Parcel
@@ -64,7 +65,7 @@ def deployed(code: Code) -> tuple[Deployment, int]:
 def leaving_of(ctx: Context, reader: Reader, code: Code, run: UID) -> dict[int, Leaving]:
     """What a step has made in a run and may still hand over, by the edge's place.
 
-    Nothing where the approval under which it was let go has been withdrawn since.
+    Nothing where the approval under which it was let go has been withdrawn since, or has ended.
     """
     deployment, step = deployed(code)
     edges = deployment.protocol.leaving(step)
@@ -72,6 +73,8 @@ def leaving_of(ctx: Context, reader: Reader, code: Code, run: UID) -> dict[int, 
     for one in reader.select(InTransit, run=run, code_uid=code.uid, direction=Direction.OUT):
         request = reader.find(Request, uid=one.request_uid)
         if request is None or request.state is not RequestState.APPROVED or one.has_expired(ctx.now):
+            continue
+        if has_ended(request.terms, ctx.now):
             continue
         edge = edges[one.edge]
         found[one.edge] = Leaving(one, edge, deployment.site_of(edge.target))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from blake3 import blake3
 
-from syft.errors import InvalidInput
+from syft.errors import DecodeError, InvalidInput, TooLarge
 from syft.model.code import CodeSubmission, Constant, Given, Handed, MustBe, OfType
 from syft.model.job import Argument, BoundArgument, ObjectArgument, StoredArgument, ValueArgument
 from syft.model.object import ValueRef
+from syft.wire.codec import encode
+from syft.wire.plain import Plain
 
 
 def by_parameter(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
@@ -36,15 +39,31 @@ def by_parameter(submission: CodeSubmission, arguments: Mapping[str, Argument]) 
     return named
 
 
-def check_complete(submission: CodeSubmission, arguments: Mapping[str, object]) -> None:
+def check_complete(
+    submission: CodeSubmission, arguments: Mapping[str, object], *, is_final: bool = True
+) -> None:
     """Raise unless every parameter without a default has an argument.
 
+    Args:
+        submission: the function.
+        arguments: by parameter name.
+        is_final: whether the code gets just these; else a policy of its author's own is still to be asked, which may
+            fill in more.
     Raises:
         InvalidInput: one is missing; the text names it.
     """
+    to_fill = () if is_final else _left_to_policy(submission)
     for parameter in submission.parameters:
-        if not parameter.has_default and parameter.name not in arguments:
+        if not parameter.has_default and parameter.name not in arguments and parameter.name not in to_fill:
             raise InvalidInput(f"Function missing required keyword argument: '{parameter.name}'.")
+
+
+def never_given(submission: CodeSubmission) -> list[str]:
+    """The parameters that a call has to give and that the input policy allows no value for: it cannot be called."""
+    policy = submission.input_policy
+    if not isinstance(policy.custom, msgspec.UnsetType):
+        return []
+    return [one.name for one in submission.parameters if not one.has_default and one.name not in policy.rules]
 
 
 def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
@@ -88,12 +107,24 @@ def bind(submission: CodeSubmission, arguments: Mapping[str, Argument]) -> dict[
         if isinstance(rule, Constant):
             bound[name] = ValueArgument(value=rule.value)
     handed = {name: rule for name, rule in rules.items() if isinstance(rule, Handed)}
-    check_complete(submission, {**bound, **handed})
+    check_complete(submission, {**bound, **handed}, is_final=False)
     return bound
 
 
+def _left_to_policy(submission: CodeSubmission) -> frozenset[str]:
+    """The parameters that a policy of the author's own may still fill in: never one that takes an object."""
+    policy = submission.input_policy
+    if isinstance(policy.custom, msgspec.UnsetType):
+        return frozenset()
+    return frozenset(name for name, rule in policy.rules.items() if isinstance(rule, Given | OfType))
+
+
 def check_bound(
-    submission: CodeSubmission, bound: Mapping[str, BoundArgument], type_of: Callable[[ValueRef], str]
+    submission: CodeSubmission,
+    bound: Mapping[str, BoundArgument],
+    type_of: Callable[[ValueRef], str],
+    *,
+    is_final: bool = True,
 ) -> None:
     """Raise unless the arguments as they are kept are what the policy allows: asked when a job is queued and run.
 
@@ -101,6 +132,8 @@ def check_bound(
         submission: the function, with its policy.
         bound: by parameter name, as the node keeps them for the job.
         type_of: the built-in type of a kept value, told without decoding it.
+        is_final: whether the code gets just that; else a policy of the author's own is still to be asked, which may
+            fill in more.
     Raises:
         InvalidInput: another object, constant or type, or a parameter too many or too few.
     """
@@ -119,7 +152,38 @@ def check_bound(
                     raise InvalidInput(f"'{name}' takes a value of type {wanted}; this is {found}.")
             case _:
                 raise InvalidInput(f"'{name}' of '{submission.name}' is not what its input policy allows.")
-    check_complete(submission, bound)
+    check_complete(submission, bound, is_final=is_final)
+
+
+def inputs_key(arguments: Mapping[str, BoundArgument], plain_of: Callable[[ValueRef], Plain]) -> str:
+    """The digest of what a run is on: the same objects and the same values have the same key.
+
+    Args:
+        arguments: by parameter name.
+        plain_of: what can be told of a kept value without more than that being made of it.
+    """
+    lines = [f"{name}={_argument_key(one, plain_of)}" for name, one in sorted(arguments.items())]
+    return blake3("\n".join(lines).encode()).hexdigest()
+
+
+def _argument_key(argument: BoundArgument, plain_of: Callable[[ValueRef], Plain]) -> str:
+    """The UID of an object; the digest of a value: of a number, text or truth value as we would write it.
+
+    The bytes are the caller's, who can write a number in many ways: each would draw anew where a policy lets one
+    result out for the same inputs. Of a list, nothing but its length can be approved, so that the caller can give
+    another as easily as other bytes of this one; a policy of the author's own gives back what was written anew.
+    """
+    if isinstance(argument, ObjectArgument):
+        return argument.object_uid.hex
+    value = argument.value
+    try:
+        found = plain_of(value)
+    except (DecodeError, TooLarge):
+        return value.digest
+    if found.value is None and found.type_name != type(None).__name__:
+        return value.digest
+    # Both zeros are one: they compare as equal.
+    return _digest(encode(0.0 if type(found.value) is float and not found.value else found.value).to_bytes())
 
 
 def _digest(data: bytes) -> str:

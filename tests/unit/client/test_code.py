@@ -59,7 +59,7 @@ def total_of(asset: AssetView, **options: Any) -> SyftFunction:
     return total
 
 
-def test_the_guides_request(scientist: Client, asset: AssetView) -> None:
+def test_the_guides_request(admin: Client, scientist: Client, asset: AssetView) -> None:
     function = total_of(asset)
     request = scientist.code.request_code_execution(function, reason="weekly")
     assert repr(request).splitlines()[:8] == [
@@ -76,6 +76,9 @@ def test_the_guides_request(scientist: Client, asset: AssetView) -> None:
     # What somebody who approves needs to see stands where they look.
     for shown in ("Inputs: data = 'people' of 'People'", "Results: 0 of 1 released", "request.codes"):
         assert shown in repr(request)
+    # Who decides is told where to look before that; who asks would be refused there.
+    assert "`request.evidence`" in repr(admin.requests.get_by_uid(request.id))
+    assert "`request.evidence`" not in repr(request)
     assert "RequestStatus.PENDING" in request._repr_html_()
     assert request.status is RequestState.PENDING
     assert request.requesting_user_email == "sheldon@test.org"
@@ -107,6 +110,20 @@ def test_from_request_to_result(
     with pytest.raises(PolicyExhausted):
         call(data=asset)
     assert admin.requests[request.id].results_released == 1
+
+
+def test_who_asks_for_what_cannot_be_called_is_told(
+    scientist: Client, asset: AssetView, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @syft_function(input_policy=MixedInputPolicy(data=asset))
+    def forgotten(data: Any, more: Any, column: str = "A") -> Any:
+        return data[column]
+
+    scientist.code.request_code_execution(forgotten).withdraw()
+    assert "gives its parameter 'more' nothing" in (said := capsys.readouterr().out)
+    assert "'column'" not in said
+    scientist.code.request_code_execution(total_of(asset)).withdraw()
+    assert "nothing" not in capsys.readouterr().out
 
 
 def test_denied_and_revoked(admin: Client, scientist: Client, asset: AssetView) -> None:

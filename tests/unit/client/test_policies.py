@@ -11,12 +11,11 @@ from syft.client.datasets import AssetView
 from syft.client.pointer import Pointer
 from syft.client.policies import (
     Constant,
-    CustomInputPolicy,
-    CustomOutputPolicy,
     EmptyInputPolicy,
     ExactMatch,
     MixedInputPolicy,
     OutputPolicyExecuteCount,
+    OutputPolicyOncePerInputs,
     SingleExecutionExactOutput,
     as_input_policy,
     as_output_policy,
@@ -97,20 +96,9 @@ def test_left_out() -> None:
     assert input_text(words.InputPolicy()) == "no inputs"
 
 
-class MyInput(CustomInputPolicy):
-    pass
-
-
-class MyOutput(CustomOutputPolicy):
-    pass
-
-
 @pytest.mark.parametrize(
     ("read", "policy", "said"),
     [
-        (as_input_policy, MyInput, "'MyInput'\\) are not supported yet"),
-        (as_input_policy, MyInput(), "not supported yet"),
-        (as_output_policy, MyOutput(), "not supported yet"),
         (as_output_policy, SingleExecutionExactOutput, "is a class; make a policy of it"),
         (as_input_policy, SingleExecutionExactOutput(), "is no input policy"),
         (as_output_policy, ExactMatch(), "is no output policy"),
@@ -120,3 +108,16 @@ class MyOutput(CustomOutputPolicy):
 def test_what_is_no_policy(read: Any, policy: Any, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         read(policy)
+
+
+def test_once_per_inputs() -> None:
+    policy = OutputPolicyOncePerInputs()
+    assert policy.to_model() == words.OutputPolicy(limit=words.MANY, per_inputs=1)
+    assert (
+        output_text(as_output_policy(policy))
+        == "one result for each combination of inputs, any number of results in all"
+    )
+    limited = as_output_policy(OutputPolicyOncePerInputs(limit=5))
+    assert output_text(limited) == "one result for each combination of inputs, at most 5 results in all"
+    with pytest.raises(InvalidInput, match="at least one"):
+        OutputPolicyOncePerInputs(limit=0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from datetime import datetime
 from functools import partial
 
 import msgspec
-from blake3 import blake3
 
 from syft.errors import (
     AuthorizationException,
@@ -18,26 +18,29 @@ from syft.errors import (
     NotFound,
     TooManyAttempts,
 )
+from syft.jobs.approved import check_inputs, earlier_on, released_under
+from syft.jobs.conditions import check_run_left, has_run_left
 from syft.jobs.crew import Place
+from syft.jobs.failures import MAX_FAILED_RUNS
 from syft.jobs.limits import get_pool, granted_limits
 from syft.jobs.machine import has_ended
 from syft.jobs.nested import check_all_found, pin_nested
-from syft.jobs.sink import type_of_value
+from syft.jobs.settle import EARLIER
+from syft.jobs.sink import plain_of_value
 from syft.model.code import Code, Constant, Mode
+from syft.model.held import HeldResult, HeldState
 from syft.model.job import (
     OPEN,
     Argument,
     BoundArgument,
     Job,
     ObjectArgument,
-    Release,
     StoredArgument,
     ValueArgument,
 )
 from syft.model.message import Message
 from syft.model.messages.datasets import NewValue
 from syft.model.messages.jobs import CallCode
-from syft.model.object import ObjectRecord
 from syft.model.permission import Capability
 from syft.model.request import Request, RequestState
 from syft.model.uid import UID
@@ -48,9 +51,11 @@ from syft.node.services.jobs import reply
 from syft.node.services.objects import take_value
 from syft.node.services.views import latest_request
 from syft.node.services.waiting import when_ended
-from syft.policy.inputs import bind, by_parameter, can_bind, check_bound, check_complete
+from syft.policy.counted import counted_on
+from syft.policy.inputs import bind, by_parameter, can_bind, check_complete, inputs_key
 from syft.policy.outputs import can_leave, check_can_leave
-from syft.store.base import OneOf, Reader
+from syft.policy.terms import check_not_ended
+from syft.store.base import NotEqual, OneOf, Reader
 
 
 @handles(CallCode, needs=Capability.RUN_CODE)
@@ -62,16 +67,16 @@ def call_code(ctx: Context, message: CallCode) -> Message:
 
     Raises:
         NotFound: no such code for the caller.
-        NotApproved: it was not approved.
+        NotApproved: it was not approved, or its approval has ended.
         Denied: it was denied; the text has the reason.
-        PolicyExhausted: it was used as often as approved, on other inputs.
+        PolicyExhausted: it was used as often as approved, on other inputs, or as many runs were begun.
         AuthorizationException: a run on mock values without leave.
         InvalidInput: arguments that the function or its policy does not take.
     """
     with ctx.site.store.reading() as reader:
         code = code_for(ctx, reader, message.code_uid, message.name)
     job = queue_run(ctx, code, message.arguments)
-    # One that was answered before is over, whoever has ended it.
+    # One that was answered before has run, whoever has ended it.
     return reply(ctx, job if has_ended(job) else when_ended(ctx, job, message.wait_s))
 
 
@@ -99,9 +104,12 @@ def queue_run(
                 f"'{code.name}' is a step of a protocol: it runs when that is run, and by itself not."
             )
         check_open_jobs(ctx, reader)
-        get_pool(reader, code.submission.pool)
         named = by_parameter(code.submission, arguments)
-        request = request_for(reader, code)
+        request = request_for(reader, code, ctx.now)
+        if request is not None and request.deposited and _mode(ctx, code, request, named) is Mode.PRIVATE:
+            # Whatever it is called on: the answer that was given by hand is the only one there is.
+            return _given(reader, request)
+        get_pool(reader, code.submission.pool)
         mode = _mode(ctx, code, request, named)
         if repeats is not None and mode is not repeats.mode:
             raise InvalidState(
@@ -109,22 +117,48 @@ def queue_run(
                 "anew to have that."
             )
         if mode is Mode.PRIVATE and request is not None:
+            check_not_ended(request.terms, ctx.now, code.name)
             bound = bind(code.submission, named)
         else:
-            check_complete(code.submission, named)
+            check_complete(code.submission, named, is_final=False)
             _, missing = pin_nested(reader, code)
             check_all_found(code, missing)
             bound = named
     try:
         with site.crews.place(code.submission.pool, ctx.user_uid) as place, ExitStack() as landing:
             stored = {name: stored_argument(ctx, landing, name, argument) for name, argument in bound.items()}
-            key = inputs_key(stored)
+            key = inputs_key(stored, partial(plain_of_value, site.blobs))
             if mode is Mode.PRIVATE and request is not None:
-                check_bound(code.submission, stored, partial(type_of_value, site.blobs))
+                check_inputs(site.blobs, code, request, stored, is_final=False)
                 _check_new(ctx, code, request, key)
             return _queue(ctx, place, code, request, mode, stored, key, repeats)
     except _AnsweredBefore as before:
         return before.job
+
+
+def _given(reader: Reader, request: Request) -> Job:
+    """What stands for the run of a request that was answered by hand.
+
+    Raises:
+        Denied: that answer was taken back.
+    """
+    found = reader.select(Job, NotEqual("given_by", None), request_uid=request.uid, limit=1)
+    if not found:
+        raise Denied("This was answered by hand, and that answer is gone. Make a new request.")
+    return found[0]
+
+
+def _check_held(ctx: Context, reader: Reader) -> None:
+    """Raise unless the caller may have one more result that waits for somebody to look at it.
+
+    Raises:
+        TooManyAttempts: they have enough: each is kept, and read by a person.
+    """
+    most = ctx.site.settings.open_per_user
+    if reader.count(HeldResult, requester_uid=ctx.user_uid, state=HeldState.WAITING) >= most:
+        raise TooManyAttempts(
+            f"{most} results of yours wait for their owners to look at them. Wait until they have decided about some."
+        )
 
 
 def check_open_jobs(ctx: Context, reader: Reader) -> None:
@@ -166,18 +200,29 @@ def _queue(
     detail = {"repeats": repeats.uid.hex} if repeats else {}
     event = ctx.event("job.queued", job.uid, code=code.digest, mode=mode.value, **detail)
     with ctx.site.store.writing(event) as tx:
+        if under is not None:
+            # In the transaction that queues it: of many calls at once, no more pass than runs are left.
+            check_run_left(tx, tx.get(Request, under.uid), code.name, ctx.now)
         limits = granted_limits(tx, code.submission, under, ctx.site.limits)
         return place.take(tx, msgspec.structs.replace(job, limits=limits))
 
 
-def request_for(reader: Reader, code: Code) -> Request | None:
+def request_for(reader: Reader, code: Code, now: datetime) -> Request | None:
     """The request that a call is under: the newest approval that lets something out, else the newest of any state.
 
     Asking again for what is approved does not take the approval away.
+
+    Args:
+        reader: of the store.
+        code: what is called.
+        now: the time, in UTC.
     """
     approved = reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True)
     for request in approved:
-        if can_leave(code.submission.output_policy, reader.count(Release, request_uid=request.uid)):
+        if request.deposited or (
+            can_leave(code.submission.output_policy, released_under(reader, request))
+            and has_run_left(reader, request, now)
+        ):
             return request
     return latest_request(reader, code)
 
@@ -202,7 +247,9 @@ def _mode(
         return Mode.MOCK
     rules = code.submission.input_policy.rules
     check_complete(
-        code.submission, {**arguments, **{n: r for n, r in rules.items() if isinstance(r, Constant)}}
+        code.submission,
+        {**arguments, **{n: r for n, r in rules.items() if isinstance(r, Constant)}},
+        is_final=False,
     )
     if not arguments and not code.submission.parameters:
         raise not_approved(code, request)
@@ -253,15 +300,6 @@ def stored_argument(
     return StoredArgument(take_value(ctx, landing, value))
 
 
-def inputs_key(arguments: dict[str, BoundArgument]) -> str:
-    """The digest of what a run is on: the same objects and the same values have the same key."""
-    lines = [
-        f"{name}={argument.object_uid.hex if isinstance(argument, ObjectArgument) else argument.value.digest}"
-        for name, argument in sorted(arguments.items())
-    ]
-    return blake3("\n".join(lines).encode()).hexdigest()
-
-
 class _AnsweredBefore(Exception):
     """The result is there already; raising it lets go of what the call brought along."""
 
@@ -271,7 +309,7 @@ class _AnsweredBefore(Exception):
 
 
 def _check_new(ctx: Context, code: Code, request: Request, key: str) -> None:
-    """Raise unless the approval lets one more result out.
+    """Raise unless the approval lets one more run begin, and one more result out.
 
     Raises:
         _AnsweredBefore: it is used up, and one of its results was computed on these very inputs.
@@ -279,14 +317,28 @@ def _check_new(ctx: Context, code: Code, request: Request, key: str) -> None:
     """
     policy = code.submission.output_policy
     with ctx.site.store.reading() as reader:
-        released = reader.count(Release, request_uid=request.uid)
-        if can_leave(policy, released):
+        _check_held(ctx, reader)
+        if code.submission.input_policy.decides:
+            return  # which inputs these come to is for that policy to say, when the job begins
+        released = released_under(reader, request)
+        on_these = counted_on(reader, request.uid, policy, key)
+        # A policy of the author's own is asked no more: what has left on these inputs is their answer from now on.
+        worn = policy.decides and request.failed_runs >= MAX_FAILED_RUNS
+        spent = request.terms.runs is not None and not has_run_left(reader, request, ctx.now)
+        if can_leave(policy, released, on_these) and not (spent or worn):
             return
-        earlier = reader.find(Release, request_uid=request.uid, inputs_key=key)
-        job = reader.find(Job, uid=earlier.job_uid) if earlier else None
-        there = earlier is not None and reader.find(ObjectRecord, uid=earlier.result_uid) is not None
-    if job is None or not there:
-        check_can_leave(policy, released, code.name)
+        job = earlier_on(reader, request.uid, ctx.user_uid, key)
+        held = reader.find(HeldResult, request_uid=request.uid, inputs_key=key, state=HeldState.WAITING)
+        if held is not None and job is None:
+            # Its note says that it waits.
+            raise _AnsweredBefore(reader.get(Job, held.uid))
+    if job is None:
+        # Of the runs it is asked again in the transaction that would queue one more, which says so.
+        check_can_leave(policy, released, code.name, on_these)
         return
-    note = "This is the earlier result on the same inputs: the output policy lets no further one out."
-    raise _AnsweredBefore(msgspec.structs.replace(job, note=note))
+    why = (
+        "This is the earlier result on the same inputs: no further run is approved."
+        if spent or worn
+        else EARLIER
+    )
+    raise _AnsweredBefore(msgspec.structs.replace(job, note=why))
