@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from syft.client.assets import Dataset as Dataset
     from syft.client.client import Client as Client
     from syft.client.client import DatasiteClient as DatasiteClient
+    from syft.client.coderequests import Request as Request
     from syft.client.function import SubmitUserCode as SubmitUserCode
     from syft.client.function import SyftFunction as SyftFunction
     from syft.client.function import syft_function as syft_function
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from syft.client.policies import MixedInputPolicy as MixedInputPolicy
     from syft.client.policies import OutputPolicyExecuteCount as OutputPolicyExecuteCount
     from syft.client.policies import OutputPolicyExecuteOnce as OutputPolicyExecuteOnce
+    from syft.client.policies import OutputPolicyOncePerInputs as OutputPolicyOncePerInputs
     from syft.client.policies import SingleExecutionExactOutput as SingleExecutionExactOutput
     from syft.client.policies import UserInputPolicy as UserInputPolicy
     from syft.client.policies import UserOutputPolicy as UserOutputPolicy
@@ -59,8 +61,9 @@ if TYPE_CHECKING:
     from syft.client.present import SyftWarning as SyftWarning
     from syft.client.present import settings as settings
     from syft.client.raises import raises as raises
-    from syft.client.requests import Request as Request
     from syft.client.steps import Step as Step
+    from syft.client.terms import Bound as Bound
+    from syft.client.terms import Safeguards as Safeguards
     from syft.client.usercode import UserCode as UserCode
     from syft.client.users import UserView as UserView
     from syft.core.common.serde.serialize import deserialize as deserialize
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from syft.core.node.vm import VirtualMachine as VirtualMachine
     from syft.core.node.vm import VirtualMachineClient as VirtualMachineClient
     from syft.errors import AuthorizationException as AuthorizationException
+    from syft.errors import ResultHeld as ResultHeld
     from syft.errors import SyftException as SyftException
     from syft.lib.torch_hook import TorchHook as TorchHook
     from syft.lib.torch_hook import hook as hook
@@ -153,6 +157,7 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "MixedInputPolicy": ("syft.client.policies", "MixedInputPolicy"),
     "OutputPolicyExecuteCount": ("syft.client.policies", "OutputPolicyExecuteCount"),
     "OutputPolicyExecuteOnce": ("syft.client.policies", "OutputPolicyExecuteOnce"),
+    "OutputPolicyOncePerInputs": ("syft.client.policies", "OutputPolicyOncePerInputs"),
     "SingleExecutionExactOutput": ("syft.client.policies", "SingleExecutionExactOutput"),
     "UserInputPolicy": ("syft.client.policies", "UserInputPolicy"),
     "UserOutputPolicy": ("syft.client.policies", "UserOutputPolicy"),
@@ -163,10 +168,13 @@ _NAMES: Final[dict[str, tuple[str, str]]] = {
     "SyftWarning": ("syft.client.present", "SyftWarning"),
     "settings": ("syft.client.present", "settings"),
     "raises": ("syft.client.raises", "raises"),
-    "Request": ("syft.client.requests", "Request"),
+    "Request": ("syft.client.coderequests", "Request"),
+    "Bound": ("syft.client.terms", "Bound"),
+    "Safeguards": ("syft.client.terms", "Safeguards"),
     "UserCode": ("syft.client.usercode", "UserCode"),
     "UserView": ("syft.client.users", "UserView"),
     "AuthorizationException": ("syft.errors", "AuthorizationException"),
+    "ResultHeld": ("syft.errors", "ResultHeld"),
     "SyftException": ("syft.errors", "SyftException"),
     "UID": ("syft.model.uid", "UID"),
     "Partitioned": ("syft.wire.types_partitioned", "Partitioned"),

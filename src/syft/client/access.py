@@ -58,6 +58,11 @@ class AnyRequest(Shown):
             decided_at=now.decided_at,
             decision_reason=now.decision_reason,
             results_released=now.results_released,
+            results_held=now.results_held,
+            deposited=now.deposited,
+            approvals=now.approvals,
+            needed=now.needed,
+            runs_begun=now.runs_begun,
         )
         return now.state
 
@@ -95,6 +100,11 @@ class AnyRequest(Shown):
     def requesting_user_email(self) -> str:
         """Their e-mail."""
         return self._view.requester.email
+
+    @property
+    def requesting_user_institution(self) -> str:
+        """Where they work, as they say; for those who decide."""
+        return self._view.requester.institution
 
     @property
     def changes(self) -> str:

@@ -20,6 +20,7 @@ from syft.client.network import Members, SearchResult, search
 from syft.client.pools import WorkerPools
 from syft.client.present import Card, Shown, SyftSuccess, Text, cell, say
 from syft.client.requests import Requests
+from syft.client.results import HeldResults
 from syft.client.session import Session
 from syft.client.settings import ServerSettings
 from syft.client.upload import upload_dataset
@@ -68,6 +69,7 @@ _NAMESPACES: Final = (
     "code",
     "requests",
     "jobs",
+    "held_results",
     "worker_pools",
     "workers",
     "worker_images",
@@ -90,6 +92,7 @@ _COMMANDS: Final = (
     (Role.DATA_SCIENTIST, "<your_client>.jobs", "list runs"),
     (Role.DATA_SCIENTIST, "<your_client>.worker_pools", "see what a run may use"),
     (Role.DATA_OWNER, "<your_client>.upload_dataset(dataset)", "put a dataset up"),
+    (Role.DATA_OWNER, "<your_client>.held_results", "list results that wait for you to look at them"),
     (Role.DATA_OWNER, "<your_client>.users", "list users"),
     (Role.ADMIN, "<your_client>.settings", "see and change settings"),
     (Role.ADMIN, "<your_client>.events", "see what happened here"),
@@ -103,6 +106,7 @@ _AT_ONE_KIND: Final = (
     "<your_client>.code",
     "<your_client>.requests",
     "<your_client>.jobs",
+    "<your_client>.held_results",
     "<your_client>.upload_dataset(dataset)",
 )
 
@@ -352,6 +356,11 @@ class Client(Shown):
     def requests(self) -> Requests:
         """The requests here."""
         return Requests(self.session)
+
+    @property
+    def held_results(self) -> HeldResults:
+        """The results here that wait for somebody to look at them."""
+        return HeldResults(self.session, self.requests.get_by_uid)
 
     @property
     def jobs(self) -> Jobs:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final
 from syft.client.images import WorkerConfig, config_of
 from syft.client.limits import Amount, Limits, as_limits, limit_facts
 from syft.client.lists import Listing
+from syft.client.poolrequests import PoolRequest
 from syft.client.present import Card, Shown, SyftSuccess, when
-from syft.client.requests import PoolRequest
 from syft.client.session import Session
 from syft.client.workers import WorkerList
 from syft.errors import BadReply, InvalidInput, NotFound

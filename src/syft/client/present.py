@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final
 
+from syft.code.findings import written_out
 from syft.code.review import is_invisible
 from syft.errors import SyftException
 
@@ -49,7 +50,7 @@ def clean(text: object, *, joiners: bool = True) -> str:
     """
     kept = _JOINERS if joiners else ""
     return "".join(
-        f"\\u{ord(char):04x}" if is_invisible(char) and char not in kept else char
+        written_out(char) if is_invisible(char) and char not in kept else char
         for char in str(text).replace("\r\n", "\n")
     )
 

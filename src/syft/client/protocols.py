@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from blake3 import blake3
 
+from syft.client.coderequests import Request
 from syft.client.datasets import AssetView
 from syft.client.deploying import Deployed, Place, ask_owners, site_of
 from syft.client.lists import ViewList
@@ -18,7 +19,6 @@ from syft.client.plans import Plan, PointerPlan, pointer_to
 from syft.client.pointer import HasSession, Pointer, id_of
 from syft.client.present import Card, Shown, Table, cell
 from syft.client.rehearsal import rehearse
-from syft.client.requests import Request
 from syft.client.session import Session
 from syft.client.steps import Step, bind_arguments, chain, design, fixed_at, with_runs, with_sources
 from syft.errors import AuthorizationException, InvalidInput, NotDeployed, SyftException

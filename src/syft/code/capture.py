@@ -13,19 +13,21 @@ import linecache
 import re
 import symtable
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from blake3 import blake3
 
-from syft.code.parsing import parse
+from syft.code.findings import Finding, Kind, bounded
+from syft.code.parsing import lines_inside_texts, parse
 from syft.code.planned import check_planned, findings_of
-from syft.code.review import Finding, Kind, lookalikes_in, review_source
+from syft.code.policies import check_policies, review_policies
+from syft.code.review import lookalikes_in, review_source
 from syft.code.scopes import Names, Use, every_argument, read_names
 from syft.errors import InvalidCode
-from syft.model.code import MAX_PARAMETERS, CodeSubmission, MustBe, Parameter
+from syft.model.code import MAX_PARAMETERS, CodeSubmission, Constant, Given, MustBe, OfType, Parameter
 from syft.wire.records import to_plain
 
 # As Python ends lines: not at form feeds and the like, where `splitlines` does.
@@ -117,11 +119,12 @@ def capture(function: Any, *, name: str | None = None) -> CapturedFunction:
     )
 
 
-def analyse(source: str) -> list[Finding]:
+def analyse(source: str, own: Collection[str] = ()) -> list[Finding]:
     """What an author should mend and a reviewer should look at, in a text alone.
 
     Args:
         source: exactly one function, without decorators.
+        own: parameters that take values of the caller's own: what is made of these alone tells nobody anything.
     Raises:
         InvalidCode: it is not that.
     """
@@ -138,7 +141,8 @@ def analyse(source: str) -> list[Finding]:
         )
         for use in names.outside
     ]
-    return [*outside, *review_source(source, parse(source), [one.name for one in parameters])]
+    inputs = [one.name for one in parameters if one.name not in own]
+    return [*outside, *review_source(source, parse(source), inputs)]
 
 
 def review(submission: CodeSubmission) -> tuple[str, ...]:
@@ -147,12 +151,33 @@ def review(submission: CodeSubmission) -> tuple[str, ...]:
     Raises:
         InvalidCode: `check_submission` would refuse it.
     """
+    policies = review_policies(submission)
     if not isinstance(submission.plan, msgspec.UnsetType):
-        return (*lookalikes_in(submission.source), *findings_of(submission.plan))
-    found: dict[str, list[int]] = {}
-    for finding in analyse(submission.source):
-        found.setdefault(finding.text, []).append(finding.line)
-    return tuple(f"{_lines(lines)}: {text}" for text, lines in found.items())
+        return (*lookalikes_in(submission.source), *findings_of(submission.plan), *_sentences(policies))
+    return _sentences([*analyse(submission.source, own_parameters(submission)), *policies])
+
+
+def _sentences(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Findings as sentences: those that say the same of the same text are one; of each kind there are only so many."""
+    found: dict[tuple[str, str], list[int]] = {}
+    kept, more = bounded(findings)
+    for one in kept:
+        found.setdefault((one.where, one.text), []).append(one.line)
+    left_out = (
+        f"{count} more of the kind '{kind}': read all of it, or ask why." for kind, count in more.items()
+    )
+    said = (
+        f"{where.capitalize()}, {_lines(lines).lower()}: {text}" if where else f"{_lines(lines)}: {text}"
+        for (where, text), lines in found.items()
+    )
+    return (*said, *left_out)
+
+
+def own_parameters(submission: CodeSubmission) -> frozenset[str]:
+    """The parameters that take values of the caller's own, or constants. One without a rule is given what another
+    function launches it with, which may be anything."""
+    rules = submission.input_policy.rules.items()
+    return frozenset(name for name, rule in rules if isinstance(rule, Constant | OfType | Given))
 
 
 def check_name(name: str) -> None:
@@ -190,6 +215,7 @@ def check_submission(submission: CodeSubmission) -> None:
         InvalidCode: it does not; names every outside name with its line.
     """
     check_name(submission.name)
+    check_policies(submission)
     if not isinstance(submission.plan, msgspec.UnsetType):
         _check_parameter_names(submission)
         check_planned(submission, submission.plan)
@@ -446,7 +472,7 @@ def _source_of(function: types.FunctionType) -> tuple[str, int, list[str]]:
     )
     if node is None or node.end_lineno is None:
         raise InvalidCode(f"'{function.__name__}' must be written with `def`; a lambda cannot be sent.")
-    kept = _inside_strings(node)
+    kept = lines_inside_texts(node)
     body = [
         line if number in kept else line.removeprefix(indent)
         for number, line in enumerate(lines, start=1 + shift)
@@ -455,15 +481,6 @@ def _source_of(function: types.FunctionType) -> tuple[str, int, list[str]]:
     source = "".join(body)
     decorators = [ast.unparse(one) for one in node.decorator_list if _name_of(one) not in _OUR_DECORATORS]
     return source.rstrip("\n") + "\n", start + node.lineno - 1 - shift, decorators
-
-
-def _inside_strings(node: ast.AST) -> set[int]:
-    """Lines that begin inside a text of several lines: taking their indentation off would change the text."""
-    inside: set[int] = set()
-    for one in ast.walk(node):
-        if isinstance(one, ast.Constant | ast.JoinedStr) and one.end_lineno is not None:
-            inside.update(range(one.lineno + 1, one.end_lineno + 1))
-    return inside
 
 
 def _name_of(decorator: ast.expr) -> str:

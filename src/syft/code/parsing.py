@@ -42,3 +42,12 @@ def parse(source: str) -> ast.Module:
 def _at(source: str, place: int) -> tuple[str, int, None, None]:
     """Where that is, as a `SyntaxError` tells it."""
     return "<unknown>", source.count("\n", 0, place) + 1, None, None
+
+
+def lines_inside_texts(node: ast.AST) -> set[int]:
+    """Lines that begin inside a text of several lines: taking their indentation off would change the text."""
+    inside: set[int] = set()
+    for one in ast.walk(node):
+        if isinstance(one, ast.Constant | ast.JoinedStr) and one.end_lineno is not None:
+            inside.update(range(one.lineno + 1, one.end_lineno + 1))
+    return inside

@@ -102,6 +102,8 @@ def test_notices(kind: type[present.Notice]) -> None:
 def test_emoji_and_joined_letters_stay_as_they_are() -> None:
     assert present.clean("👩\u200d🔬 می\u200cخواهم") == "👩\u200d🔬 می\u200cخواهم"
     assert present.clean("a\u200db", joiners=False) == "a\\u200db"
+    # Four digits would leave the fifth behind, as if it had been written there.
+    assert present.clean("a\U000e0041b") == "a\\U000e0041b"
     assert present.clean("two\r\nlines\n") == "two\nlines\n"
 
 

@@ -9,26 +9,32 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from syft.access.checks import can_see_code
 from syft.code.capture import review
 from syft.errors import InvalidCode, InvalidInput, NotFound
+from syft.jobs.conditions import guarded, runs_under
 from syft.jobs.limits import ceiling_of
 from syft.jobs.nested import pin_nested
+from syft.model.approval import Approval
 from syft.model.code import Code, Part
+from syft.model.held import HeldResult, HeldState
 from syft.model.job import Job, JobResources, JobState, Release
 from syft.model.limits import MIB, JobLimits
 from syft.model.messages.codes import CodeView
 from syft.model.messages.jobs import JobView
-from syft.model.messages.requests import RequestView
+from syft.model.messages.requests import ApprovalView, RequestView
 from syft.model.object import ObjectKind, ObjectRecord, ValueRef
 from syft.model.permission import Capability
 from syft.model.pool import Pool
-from syft.model.request import Request
+from syft.model.request import Request, RequestState
 from syft.model.uid import UID
 from syft.model.user import PersonView, User
 from syft.node.context import Context
+from syft.node.services.electorate import Electorate, electorate, known_approvers, known_inputs
 from syft.node.services.grants import has_grant
 from syft.policy.limits import filled
 from syft.policy.parts import deployment_of
+from syft.policy.release import asks_for_review
 from syft.store.base import Condition, OneOf, Reader
 
 R = TypeVar("R")
@@ -43,12 +49,22 @@ def person(reader: Reader, uid: UID, *, asks: bool = False) -> PersonView:
     Args:
         reader: of the store.
         uid: whose account.
-        asks: whether this is who asks for something: then whoever decides sees their institution too.
+        asks: whether this is who asks for something: then whoever decides sees their institution, and who made their
+            account, too.
     """
     user = reader.find(User, uid=uid)
     if user is None:
         return PersonView(uid=uid, name="deleted account", email="deleted@account.invalid")
-    return PersonView(uid=uid, name=user.name, email=user.email, institution=user.institution if asks else "")
+    if not asks:
+        return PersonView(uid=uid, name=user.name, email=user.email)
+    maker = reader.find(User, uid=user.made_by) if user.made_by is not None else None
+    return PersonView(
+        uid=uid,
+        name=user.name,
+        email=user.email,
+        institution=user.institution,
+        made_by=maker.email if maker is not None else "",
+    )
 
 
 def owners_of(reader: Reader, code: Code) -> tuple[UID, ...]:
@@ -87,11 +103,7 @@ def _may_be_asked_for(reader: Reader, record: ObjectRecord, author_uid: UID) -> 
 
 def known_owners(reader: Reader, code: Code) -> tuple[UID, ...]:
     """`owners_of`, leaving out what has been deleted."""
-    records = (
-        reader.find(ObjectRecord, uid=rule.object_uid)
-        for rule in code.submission.input_policy.objects.values()
-    )
-    return tuple(dict.fromkeys(record.owner_uid for record in records if record is not None))
+    return tuple(dict.fromkeys(record.owner_uid for record in known_inputs(reader, code)))
 
 
 class Findings:
@@ -180,19 +192,56 @@ def request_view(ctx: Context, reader: Reader, request: Request) -> RequestView:
         raise NotFound("This request is about an object.")
     code = reader.get(Code, request.code_uid)
     nested = request.nested or pin_nested(reader, code)[0]
+    people = electorate(reader, request, code)
     return RequestView(
         uid=request.uid,
         state=request.state,
         code=code_view(reader, code),
-        nested=tuple(code_view(reader, reader.get(Code, one.code_uid)) for one in nested),
+        nested=tuple(_launched_view(ctx, reader, reader.get(Code, one.code_uid)) for one in nested),
         requester=person(reader, request.requester_uid, asks=True),
         reason=request.reason,
         decided_by=person(reader, request.decided_by) if request.decided_by else None,
         decision_reason=request.decision_reason,
         results_released=reader.count(Release, request_uid=request.uid),
+        results_held=reader.count(HeldResult, request_uid=request.uid, state=HeldState.WAITING),
+        deposited=request.deposited,
         created_at=request.created_at,
         decided_at=request.decided_at,
-        limits=request.limits if request.approved_digest else _limits_asked(ctx, reader, code),
+        limits=limits_of(ctx, reader, request, code),
+        by_rule=request.handled_by is not None,
+        terms=request.terms,
+        approvals=_approvals(reader, request, people),
+        needed=people.demand.people,
+        runs_begun=runs_under(reader, request),
+        reviewed=asks_for_review(request, guarded(reader, known_inputs(reader, code))),
+    )
+
+
+def _launched_view(ctx: Context, reader: Reader, code: Code) -> CodeView:
+    """A launched function for who decides about what launches it.
+
+    What was asked about it by itself, and what came of that, is for those who may see it: the owners of other data.
+    """
+    view = code_view(reader, code)
+    if can_see_code(ctx.caller, code, known_owners(reader, code), known_approvers(reader, code)):
+        return view
+    return msgspec.structs.replace(view, status=None, status_reason="")
+
+
+def _approvals(reader: Reader, request: Request, people: Electorate) -> tuple[ApprovalView, ...]:
+    """Who has approved a request, and whose yes counts: to what was approved, or to what the last of them approved."""
+    votes = reader.select(Approval, request_uid=request.uid)
+    pending = request.state is RequestState.PENDING
+    digest = request.approved_digest or (votes[-1].digest if votes else "")
+    return tuple(
+        ApprovalView(
+            by=person(reader, vote.approver_uid),
+            counts=vote.digest == digest
+            and (not pending or people.yes_of(reader, vote.approver_uid) is not None),
+            standing=vote.standing_uid is not None,
+            created_at=vote.created_at,
+        )
+        for vote in votes
     )
 
 
@@ -208,8 +257,14 @@ def with_known_sites(ctx: Context, view: RequestView) -> RequestView:
     return msgspec.structs.replace(view, known_sites=ctx.node.reach.known(keys))
 
 
-def _limits_asked(ctx: Context, reader: Reader, code: Code) -> JobLimits:
-    """What a run would be allowed if it were approved as asked; what the server gives where its pool is gone."""
+def limits_of(ctx: Context, reader: Reader, request: Request, code: Code) -> JobLimits:
+    """What each run may use: as whoever has approved it said, if anybody has; else if it were approved as asked.
+
+    Where several people have to approve, who comes next is to agree to what the last one said, or to say otherwise.
+    """
+    if request.limits.said:
+        return request.limits
+    # Where its pool is gone, what the server gives.
     pool = reader.find(Pool, name=code.submission.pool)
     return filled(code.submission.asked, ceiling_of(pool, ctx.site.limits) if pool else ctx.site.limits)
 
@@ -280,6 +335,7 @@ def job_view(reader: Reader, job: Job, *, with_result: bool, with_log: bool, now
         priority=job.priority,
         worker=job.worker,
         repeats=job.repeats,
+        by_hand=job.given_by is not None,
     )
 
 

@@ -1,0 +1,1 @@
+"""This package is a door: an import path of PySyft 0.9."""
