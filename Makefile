@@ -2,7 +2,7 @@
 # Another Python: make PYTHON=/path/to/python3.12 test. More for pytest: make test ARGS="-k envelope".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor test-vm coverage-fence check format docs-check bench run clean
+.PHONY: help setup setup-torch demo test test-fast test-security test-gvisor test-vm coverage-fence coverage-rules check format docs-check bench run clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -42,6 +42,9 @@ test-gvisor: setup  ## the sandbox's tests at level gvisor, which take some twen
 
 coverage-fence: setup  ## branch coverage of src/syft/sandbox, in the processes behind the fence, too
 	@$(BIN)/python tests/support/fence_coverage.py $(ARGS)
+
+coverage-rules: setup  ## branch coverage of what decides (access, policy, envelope, dispatch, approval); complete, or it fails
+	@$(BIN)/python tests/support/rules_coverage.py $(ARGS)
 
 docs-check: setup  ## the documents against the source: modules, layers, error codes, commands, links
 	$(BIN)/pytest -q tests/docs $(ARGS)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from bench_decisions import bench_decisions
 from bench_nested import bench_nested
 from bench_sandbox import bench_sandbox
 from measure import Growth, Measure, family_rss_mb, rss_mb
@@ -421,6 +422,7 @@ GROUPS: dict[str, Callable[[], Iterator[Measure]]] = {
     "nested": bench_nested,
     "datasets": bench_datasets,
     "loop": bench_loop,
+    "decisions": bench_decisions,
     "operations": bench_operations,
     "transfer": bench_transfer,
     "call": bench_large_call,

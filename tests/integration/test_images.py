@@ -32,8 +32,8 @@ from syft.jobs import locking
 from syft.jobs.images import Images, image_of
 from syft.model.image import ImageConfig, ImageState, WorkerImage
 from syft.model.job import JobState
-from syft.model.message import Done
-from syft.model.messages import images, requests
+from syft.model.message import Done, Message
+from syft.model.messages import images, pools, requests
 from syft.model.pool import DEFAULT_POOL, Pool, PoolSpec
 from syft.model.uid import UID
 from syft.node.in_process import InProcessNode
@@ -233,6 +233,26 @@ def test_what_does_not_touch_it_is_still_imported_beforehand(cast: Cast) -> None
         )
     finally:
         runner.close()
+
+
+def test_what_was_approved_in_one_image_does_not_run_in_another(cast: Cast) -> None:
+    """THREATS 1.1: the worker image differs: its pool is made anew, under the same name, from another."""
+    image, data = built(cast), upload(cast.owner, 3)
+
+    def make(with_it: bool) -> None:
+        spec = PoolSpec(name="lab", image_uid=image.uid) if with_it else PoolSpec(name="lab")
+        cast.admin.say(pools.LaunchPool(spec), pools.PoolReply)
+
+    make(with_it=True)
+    request = cast.owner.approve(cast.scientist.request(fresh("return data", data, pool="lab", limit=2)))
+    name = request.code.submission.name
+    for with_it in (False, True):
+        cast.admin.say(pools.RemovePool("lab"), Message)
+        make(with_it=with_it)
+        job = cast.scientist.call(name, data=on(data))
+        # Outside the fence: in the image that was approved it runs, although the pool is a new one.
+        assert job.error_code == ("" if with_it else "not_approved")
+    assert cast.scientist.read(job.result_uid) == 3
 
 
 def test_a_build_that_fails_says_why_and_its_log_says_more(cast: Cast) -> None:

@@ -74,7 +74,7 @@ def test_a_fault_of_ours_ends_the_job_and_no_worker(site: Cast, monkeypatch: pyt
         raise RuntimeError("private text")
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(site.site.runs), "_prepare", broken)
+        patch.setattr(type(site.site.runs._preparation), "of", broken)
         ended = [site.scientist.call(name, data=on(data)) for _ in range(4)]
     assert {(job.state, job.error_code) for job in ended} == {(JobState.FAILED, "internal")}
     assert all("private text" not in job.note for job in ended)
@@ -91,7 +91,7 @@ def test_cancelled_before_during_and_after(site: Cast) -> None:
         assert job_of(site.scientist, job.uid, wait_s=10).state is JobState.CANCELLED
     with pytest.raises(InvalidState, match="cancelled already"):
         site.scientist.say(jobs.KillJob(started[0].uid), jobs.JobReply)
-    assert site.site.runs._cancelled == set()
+    assert not site.site.runs._cancelled
 
 
 def test_what_a_job_was_called_with_goes_when_it_ends(site: Cast) -> None:

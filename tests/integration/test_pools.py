@@ -318,13 +318,13 @@ def test_a_job_whose_last_worker_has_just_gone_can_be_cancelled(
     )
     session = place.orders.join(worker, 1, "process")
     asked = Asked(site, "return data", "away")
-    prepare, gone = place.runs._prepare, threading.Event()
+    prepare, gone = place.runs._preparation.of, threading.Event()
 
     def slowly(*args: Any) -> Any:
         assert gone.wait(20)
         return prepare(*args)
 
-    monkeypatch.setattr(place.runs, "_prepare", slowly)
+    monkeypatch.setattr(place.runs._preparation, "of", slowly)
     job = asked.call(wait_s=0)
     wait_until(lambda: job_of(asked.by, job.uid, 0).state is JobState.CLAIMED)
     place.orders.leave(worker, session)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 from blake3 import blake3
@@ -23,10 +24,10 @@ from syft.client.session import Session
 from syft.client.workers import WorkerList
 from syft.errors import InvalidInput, NotFound
 from syft.jobs.remote import RemoteRunner
-from syft.model.code import Parameter
+from syft.model.code import CustomPolicy, OutputPolicy, Parameter
 from syft.model.identity import Identity
 from syft.model.job import Job, JobState
-from syft.model.messages.jobs import GetJob, JobReply
+from syft.model.messages.jobs import GetJob, GetJobLog, JobLogReply, JobReply
 from syft.model.messages.workers import RevokeWorker, WorkerReply
 from syft.model.uid import UID
 from syft.model.worker import Worker, WorkerState
@@ -378,3 +379,34 @@ def test_an_engine_sends_an_agent_for_one_order_by_name(place: RemoteSite) -> No
             agent.close()
             sandbox.close()
             route.close()
+
+
+def test_a_policy_of_its_authors_own_is_asked_at_the_node(place: RemoteSite) -> None:
+    """The code runs at the worker; what it returned is not sent out again to ask what may leave of it."""
+    place.worker(SYFT_ISOLATION=LEVEL)
+    scientist = place.scientist()
+    data = place.admin.upload("d", [1, 2, 3], [0]).dataset.assets[0].object_uid
+    custom = CustomPolicy(
+        name="Once",
+        source=(
+            "class Once:\n"
+            "    def is_valid(self, context):\n"
+            "        return not hasattr(self, 'seen')\n"
+            "    def apply_to_output(self, context, outputs, update_policy=True):\n"
+            "        print('asked')\n"
+            "        self.seen = outputs\n"
+            "        return sum(outputs)\n"
+        ),
+    )
+    code = function("def f(data): return data", "f", {"data": data}, pool=POOL)
+    code = msgspec.structs.replace(code, output_policy=OutputPolicy(limit=5, custom=custom))
+    place.admin.approve(scientist.request(code))
+    job = scientist.call("f", data=on(data))
+    assert job.state is JobState.RELEASED, (job.state, job.note)
+    assert scientist.read(job.result_uid) == 6
+    log = place.admin.say(GetJobLog(job.uid), JobLogReply)
+    assert "asked" in log.stdout
+    with place.site.store.reading() as reader:
+        assert [one.worker for one in reader.select(Job)] == ["w1"]
+    again = scientist.call("f", data=on(data))
+    assert again.result_uid == job.result_uid

@@ -319,3 +319,56 @@ def test_an_owner_does_not_become_a_scientist(site: Cast) -> None:
     assert refused(site.owner, users.UpdateUser(uid, mock_execution=False))[0] == "ok"
     assert refused(site.admin, users.UpdateUser(uid, name="Renamed"))[0] == "ok"
     assert refused(site.other_scientist, users.UpdateUser(uid, email="other_scientist@site.org"))[0] == "ok"
+
+
+# 2.6: owners and each other's scientists
+
+
+def test_an_owner_does_not_manage_what_others_made(site: Cast) -> None:
+    """THREATS 2.6, 1.4: neither renamed nor deleted: the next account of that e-mail would be taken for its person."""
+    registered = site.newcomer().register("registered@x.org", "a password")
+    by_other = member(site.node, site.other_owner, "theirs@x.org")
+    by_admin = member(site.node, site.admin, "appointed@x.org")
+    by_owner = member(site.node, site.owner, "mine-to-manage@x.org")
+    for person in (registered, by_other, by_admin):
+        uid = account_of(person)
+        for message in (
+            users.DeleteUser(uid),
+            users.UpdateUser(uid, name="Somebody Else"),
+            users.UpdateUser(uid, institution="Another"),
+            users.UpdateUser(uid, role=Role.DATA_SCIENTIST),
+            # What they may say does not take with it what they may not.
+            users.UpdateUser(uid, name="Somebody Else", mock_execution=True),
+        ):
+            assert refused(site.owner, message)[0] == "authorization", message
+        view = person.say(users.GetAccount(), users.UserReply).user
+        assert (view.name != "Somebody Else", view.institution, view.mock_execution) == (True, "", False)
+        assert refused(site.owner, users.UpdateUser(uid, mock_execution=True))[0] == "ok"
+        assert person.say(users.GetAccount(), users.UserReply).user.mock_execution
+    # Outside the fence: their own, and whoever made it.
+    own = account_of(by_owner)
+    assert refused(site.owner, users.UpdateUser(own, name="Renamed"))[0] == "ok"
+    assert refused(site.owner, users.UpdateUser(own, sealed=site.owner.sealed("mine")))[0] == "authorization"
+    assert refused(site.other_owner, users.DeleteUser(own))[0] == "authorization"
+    assert refused(site.owner, users.DeleteUser(own))[0] == "ok"
+    assert refused(site.other_owner, users.DeleteUser(account_of(by_other)))[0] == "ok"
+    assert refused(site.admin, users.DeleteUser(account_of(registered)))[0] == "ok"
+
+
+def test_who_decides_sees_who_made_the_account(site: Cast) -> None:
+    """THREATS 2.6, 1.4: who chose its password could read what is released to it; others are told who that is."""
+    made = member(site.node, site.owner, "sock@x.org")
+    registered = site.newcomer().register("by-herself@x.org", "a password")
+    message = users.Register("sock2@x.org", "Sock", site.owner.sealed("a password"))
+    site.owner.say(message, users.UserReply)
+    second = site.newcomer().log_in("sock2@x.org", "a password")
+    data = upload(site.other_owner)
+    for person, maker in (
+        (made, "owner@site.org"),
+        (second, "owner@site.org"),
+        (registered, ""),
+        (site.scientist, ROOT[0]),
+    ):
+        request = person.request(fresh("return data", data))
+        seen = site.other_owner.say(requests.GetRequest(request.uid), requests.RequestReply).request
+        assert seen.requester.made_by == maker

@@ -263,6 +263,33 @@ def test_a_job_for_other_code_than_approved_is_refused(site: Cast, tmp_path: Pat
     assert (ended.state, ended.error_code) == (JobState.FAILED, "not_approved")
 
 
+@pytest.mark.parametrize("change", ["no approval", "a step", "another name"])
+def test_a_queued_job_that_was_made_into_something_else_is_refused(tmp_path: Path, change: str) -> None:
+    """THREATS 1.1: it is said to need no approval, to be the run of a step, or its code is called otherwise."""
+    with opened(tmp_path, start=False) as node:
+        site = cast_on(node, tmp_path)
+        request, data = approved(site)
+        unchanged, _ = approved(site)
+        job = site.scientist.call(request.code.submission.name, wait_s=0, data=on(data))
+        with tampering(site.store) as tx:
+            stored = tx.get(Job, job.uid)
+            if change == "no approval":
+                tx.replace(msgspec.structs.replace(stored, request_uid=None))
+            elif change == "a step":
+                tx.replace(msgspec.structs.replace(stored, run=UID()))
+            else:
+                code = tx.get(Code, stored.code_uid)
+                tx.replace(msgspec.structs.replace(code, name="another"))
+        other = site.owner.say(requests.GetRequest(unchanged.uid), requests.RequestReply).request
+        uid = other.code.submission.input_policy.objects["data"].object_uid
+        node.start()
+        ended = site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job
+        assert (ended.state, ended.error_code, ended.result_uid) == (JobState.FAILED, "not_approved", None)
+        assert site.count(Release, job_uid=job.uid) == 0
+        # Outside the fence: on the same node, what nobody has touched.
+        assert site.scientist.call(other.code.submission.name, data=on(uid)).state is JobState.RELEASED
+
+
 @pytest.mark.parametrize("argument", ["object", "constant", "own value", "own value of another type"])
 def test_the_arguments_of_a_queued_job_are_asked_about_again(tmp_path: Path, argument: str) -> None:
     """THREATS 1.1: inputs changed between the call and the run; a value of another type, another constant."""
@@ -533,9 +560,9 @@ def test_an_owner_decides_on_their_own_data_only(site: Cast) -> None:
     both = site.scientist.request(
         function("def both(a, b):\n    return [a, b]\n", "both", {"a": mine, "b": theirs})
     )
-    for owner in (site.owner, site.other_owner):
-        with pytest.raises(AuthorizationException, match="other owners"):
-            owner.approve(both)
+    assert site.owner.approve(both).state is RequestState.PENDING
+    with pytest.raises(NotApproved):
+        site.scientist.call("both", a=on(mine), b=on(theirs))
     assert site.other_owner.approve(request).state is RequestState.APPROVED
     assert site.admin.approve(both).state is RequestState.APPROVED
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from support.bombs import UNPACKED, bomb
 from support.envelopes import error_of, message_in, now_ms
 from support.neighbours import Between, Network, a_node, honest, introduction
 from support.odd_keys import OddKey
@@ -22,6 +24,7 @@ from support.sites import refused
 from syft.client.client import Client
 from syft.errors import (
     AuthenticationError,
+    BadReply,
     EnvelopeError,
     NodeUnreachable,
     SyftException,
@@ -365,6 +368,34 @@ def test_what_drips_is_not_waited_for_without_end(part: str) -> None:
         thread.start()
         thread.join(4)
         assert ended == [NodeUnreachable.code]
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate"])
+def test_an_answer_that_is_packed_is_not_unpacked(kind: str) -> None:
+    """THREATS 2.5: a server that says of its answer that it is to be unpacked, to some hundred times its size."""
+    body = bomb(kind)
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-encoding", kind)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    with http_server(answer) as url:
+        tracemalloc.start()
+        try:
+            with suppress(BadReply):
+                # Its first bytes may pass for a length: then what follows is taken as it came.
+                taken = HttpRoute(url).send(Parcel(b"x" * 10))
+                assert taken is not None
+                assert taken.envelope + bytes(taken.attachment) == body[4:]
+            with pytest.raises(BadReply):
+                HttpRoute(url).describe()
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < UNPACKED // 8
 
 
 def test_peers_that_do_not_answer_do_not_take_every_thread(

@@ -24,6 +24,7 @@ from support.sites import (
     refused,
     upload,
 )
+from syft.client.login import login
 from syft.errors import AuthenticationError, TooManyAttempts
 from syft.model.identity import Identity, seal_for
 from syft.model.message import Done
@@ -401,3 +402,17 @@ def test_the_log_holds_no_password_and_no_email(site: Cast) -> None:
     assert {line["tag"] for line in log_lines(stream) if "tag" in line} >= {"LogIn", "Register", "UpdateUser"}
     for secret in ("Wr0ngSecret", "N3wSecret", "Ch4ngedSecret", PASSWORD, "owner@site.org", "fresh@x.org"):
         assert secret not in text
+
+
+def test_a_key_comes_from_nothing_that_can_be_guessed(tmp_path: Path) -> None:
+    """THREATS 2.3: neither a node's name nor an account's e-mail and password make its key: the same give others."""
+    keys = []
+    for number in range(2):
+        home = tmp_path / str(number)
+        home.mkdir()
+        with opened(home, start=False) as node:
+            keys.append(node.info.verify_key)
+            clients = [login(email=ROOT[0], password=ROOT[1], route=MemoryRoute(node)) for _ in range(2)]
+            keys += [client.identity.verify_key.hex() for client in clients]
+            assert [client.account.email for client in clients] == [ROOT[0]] * 2
+    assert len(set(keys)) == 6

@@ -26,6 +26,7 @@ from support.sites import (
     member,
     opened,
     refused,
+    tampering,
     upload,
 )
 from syft.errors import SyftException
@@ -34,6 +35,7 @@ from syft.model.messages import datasets, jobs, objects, requests, session, sett
 from syft.model.object import LEASE, REQUESTED_LEASE, Face, ObjectRecord
 from syft.model.permission import Grant, Role
 from syft.model.request import HandlerAction, Request, RequestHandler, RequestState
+from syft.model.terms import Safeguards
 from syft.model.uid import UID
 from syft.model.user import SessionKey, User
 
@@ -459,6 +461,27 @@ def test_a_rule_answers_for_its_owners_objects_only(ruled: Cast) -> None:
     assert ruled.scientist.read(own) == 7
     assert ask(ruled.scientist, others).state is RequestState.PENDING
     assert not may_read(ruled.scientist, others)
+
+
+def test_a_rule_lets_nothing_out_that_a_person_is_to_look_at(ruled: Cast) -> None:
+    """Nor what several have to approve; nor what was computed from either. It still says no."""
+    rule(ruled.owner)
+    for safeguards in (datasets.NewSafeguards(review=True), datasets.NewSafeguards(approvals=2)):
+        own = put(ruled.owner)
+        ruled.owner.say(objects.SetSafeguards(own, safeguards), objects.ObjectReply)
+        with tampering(ruled.store) as tx:
+            record = tx.get(ObjectRecord, own)
+            made = msgspec.structs.replace(
+                record, uid=UID(), safeguards=Safeguards(), op="add", sources=(own,), name="sum"
+            )
+            tx.add(made)
+        for uid in (own, made.uid):
+            assert ask(ruled.scientist, uid).state is RequestState.PENDING
+            assert not may_read(ruled.scientist, uid)
+        rule(ruled.owner, HandlerAction.DENY)
+        assert ask(ruled.other_scientist, own).state is RequestState.REJECTED
+        rule(ruled.owner)
+        assert ask(ruled.scientist, put(ruled.owner)).state is RequestState.APPROVED, "outside"
 
 
 def test_a_rule_for_tags_comes_before_one_for_all(ruled: Cast) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from blake3 import blake3
 
+from support.held import held_job
 from support.people import Person, new_value, on
 from support.sites import (
     Cast,
@@ -21,7 +22,7 @@ from support.sites import (
 from syft.errors import NotFound
 from syft.model.job import JobState, ValueArgument
 from syft.model.message import Done, Message
-from syft.model.messages import codes, datasets, jobs, objects, requests, users
+from syft.model.messages import codes, datasets, evidence, jobs, objects, policies, requests, results, users
 from syft.model.object import Face
 from syft.model.permission import Role
 from syft.model.uid import UID
@@ -46,6 +47,12 @@ class Things:
         self.result = self.job.result_uid
         self.pending = site.scientist.request(fresh("return 1", self.data))
         self.upload = site.scientist.say(objects.BeginUpload(3), objects.UploadReply).upload_uid
+        self.held = held_job(site)
+        asked = site.scientist.request(fresh("return 2", self.data))
+        in_advance = requests.ApproveRequest(asked.uid, asked.code.digest, standing=requests.NewStanding())
+        site.owner.say(in_advance, requests.RequestReply)
+        listed = site.owner.say(requests.ListStandingApprovals(), requests.StandingApprovalsReply)
+        self.standing = listed.approvals[-1].uid
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +78,25 @@ QUESTIONS: Final[dict[str, tuple[Ask, Callable[[Things], UID]]]] = {
         lambda t: t.pending.uid,
     ),
     "request to deny": (lambda t, uid: requests.DenyRequest(uid, "no"), lambda t: t.pending.uid),
+    "request to answer by hand": (
+        lambda t, uid: results.DepositResult(uid, new_value(1)),
+        lambda t: t.pending.uid,
+    ),
+    "evidence": (lambda t, uid: evidence.GetEvidence(uid), lambda t: t.pending.uid),
+    "request to try": (lambda t, uid: evidence.RehearseRequest(uid, {}, 0), lambda t: t.pending.uid),
+    "state of a policy": (lambda t, uid: policies.GetPolicyState(uid), lambda t: t.request.uid),
+    "held result": (lambda t, uid: results.GetHeldResult(uid), lambda t: t.held.uid),
+    "held result to read": (lambda t, uid: results.ReadHeldResult(uid), lambda t: t.held.uid),
+    "held result to let go": (lambda t, uid: results.ReleaseResult(uid), lambda t: t.held.uid),
+    "held result to refuse": (lambda t, uid: results.RefuseResult(uid, "no"), lambda t: t.held.uid),
+    "object to safeguard": (
+        lambda t, uid: objects.SetSafeguards(uid, datasets.NewSafeguards(review=True)),
+        lambda t: t.data,
+    ),
+    "standing approval to end": (
+        lambda t, uid: requests.RemoveStandingApproval(uid),
+        lambda t: t.standing,
+    ),
     "request to withdraw": (lambda t, uid: requests.WithdrawRequest(uid), lambda t: t.pending.uid),
     "code to call": (
         lambda t, uid: jobs.CallCode({"data": on(t.data)}, uid, None, 0),

@@ -19,6 +19,7 @@ import psutil
 import pytest
 import urllib3
 
+from support.bombs import UNPACKED, bomb
 from support.envelopes import envelope, message_in
 from support.people import ROOT, Person, function, on
 from support.sites import PASSWORD, asset_of, at_once, refused
@@ -216,6 +217,19 @@ def test_the_largest_body_that_is_taken(server: Server) -> None:
     for _ in range(4):
         assert status(raw(server, post(body))) == 200
     assert server.rss() - before < 150 * MIB
+
+
+@pytest.mark.parametrize("kind", ["gzip", "deflate"])
+@pytest.mark.parametrize("header", ["content-encoding", "transfer-encoding"])
+def test_a_body_that_is_packed_is_not_unpacked(server: Server, kind: str, header: str) -> None:
+    """THREATS 2.5: a body that says of itself that it is to be unpacked, to some hundred times its size."""
+    before = server.rss()
+    body = bomb(kind)
+    for data in (body, struct.pack("<I", len(body)) + body):
+        # In a frame it is noise, and a signed refusal; a coding of the transfer that is none ends the connection.
+        assert status(raw(server, post(data, f"{header}: {kind}"))) in (0, 200, 400, 501)
+    assert server.rss() - before < UNPACKED // 4
+    server.check_serves()
 
 
 def test_slow_senders_hold_nobody_up(server: Server) -> None:

@@ -9,24 +9,29 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from support.people import Person, function, on
 from support.sites import (
     Cast,
     Listening,
+    cast_on,
     fresh,
     log_lines,
     logged,
     member,
+    opened,
     own_value,
     refused,
+    tampering,
     upload,
 )
 from syft.model.code import Parameter
-from syft.model.job import JobState
+from syft.model.job import Job, JobState, Release
 from syft.model.message import Message
 from syft.model.messages import (
     codes,
@@ -40,7 +45,7 @@ from syft.model.messages import (
     settings,
     users,
 )
-from syft.model.object import Face
+from syft.model.object import Face, ObjectKind, ObjectRecord
 from syft.model.uid import UID
 
 # A name in Python, too, so that classes, functions and modules can be called by it.
@@ -60,6 +65,9 @@ SPOKEN: Final = {
     "thread": "import threading\nt = threading.Thread(target=lambda: 1 / 0, name=data)\nt.start()\nt.join()",
     "unraisable": (
         "class Noisy:\n    def __del__(self):\n        raise ValueError(data)\nnoisy = Noisy()\ndel noisy"
+    ),
+    "files, and their names": (
+        "import os\nwith open(data + '.svg', 'w') as plot:\n    plot.write(data)\nprint(os.listdir('.'))"
     ),
     "broken text": "print(data + '\\udc80\\x00\\u202e')",
 }
@@ -208,17 +216,18 @@ def test_what_a_cancelled_run_has_said_stays_with_the_owner(site: Cast) -> None:
 def test_a_result_that_came_too_late_stays(site: Cast) -> None:
     """THREATS 1.5, 1.2: what the output policy holds back is nowhere to be read."""
     data = upload(site.owner, RELEASED, MOCK)
-    body = "import time\ntime.sleep(0.3)\nprint(data)\nreturn data"
+    body = "import time, uuid\ntime.sleep(0.3)\nprint(data)\nreturn [data, uuid.uuid4().hex]"
     request = site.owner.approve(site.scientist.request(fresh(body, data)))
     name = request.code.submission.name
     waiting = [site.scientist.call(name, 0, data=on(data)) for _ in range(2)]
     ended = [site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job for job in waiting]
-    assert {job.state for job in ended} == {JobState.RELEASED, JobState.WITHHELD}
-    late = next(job for job in ended if job.state is JobState.WITHHELD)
-    assert (late.result_uid, late.result) == (None, None)
-    early = next(job for job in ended if job.state is JobState.RELEASED)
-    assert site.scientist.read(early.result_uid) == RELEASED  # the owner has approved that it leaves, once
-    assert RELEASED.encode() not in all_they_can_hear(site.other_scientist, [early.result_uid])
+    # Both get what left first, which the owner has approved to leave, once; the other's own result is nowhere.
+    (result_uid,) = {job.result_uid for job in ended}
+    assert site.scientist.read(result_uid)[0] == RELEASED
+    assert sorted("earlier result" in job.note for job in ended) == [False, True]
+    assert site.count(ObjectRecord, name=name, kind=ObjectKind.RESULT) == 1
+    assert site.count(Release, request_uid=request.uid) == 1
+    assert RELEASED.encode() not in all_they_can_hear(site.other_scientist, [result_uid])
 
 
 @pytest.mark.parametrize(
@@ -477,3 +486,27 @@ def test_the_object_of_a_dataset_is_never_taken_for_a_mock(site: Cast) -> None:
     assert refused(tester, jobs.CallCode({"data": on(data)}, None, submission.name, 20))[0] == "not_approved"
     job = tester.call(submission.name, data=own_value(MOCK))
     assert tester.read(job.result_uid) == MOCK
+
+
+def test_a_mock_run_gets_the_mock_or_nothing(tmp_path: Path) -> None:
+    """THREATS 1.5: a queued try is made to run on an asset: it gets its mock, and where there is none, none."""
+    for mock in (MOCK, None):
+        home = tmp_path / str(mock)
+        home.mkdir()
+        with opened(home, start=False) as node:
+            site = cast_on(node, home)
+            tester = member(node, site.admin, "tester@site.org", mock_execution=True)
+            data = upload(site.owner, SECRET, MOCK)
+            submission = fresh("return data", data)
+            tester.submit(submission)
+            job = tester.call(submission.name, wait_s=0, data=own_value("a value of my own"))
+            with tampering(site.store) as tx:
+                tx.replace(msgspec.structs.replace(tx.get(Job, job.uid), arguments={"data": on(data)}))
+                if mock is None:
+                    tx.replace(msgspec.structs.replace(tx.get(ObjectRecord, data), mock=None))
+            node.start()
+            ended = tester.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job
+            if mock is None:
+                assert (ended.state, ended.error_code) == (JobState.FAILED, "not_found")
+            else:
+                assert tester.read(ended.result_uid) == MOCK

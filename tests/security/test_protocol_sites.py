@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from blake3 import blake3
 
 from support.envelopes import now_ms
+from support.held import have_reviewed, let_go
 from support.people import Person, on
 from support.protocols import Deployed, deploy, site_of, step, submissions
 from support.sites import Cast, at_once, cast_on, fresh, opened, own_value, refused, tampering, upload
@@ -49,6 +50,8 @@ from syft.model.messages.protocols import (
 )
 from syft.model.object import INLINE_BYTES, LEASE, Face, ObjectRecord
 from syft.model.protocol import FromStep, ProtocolStep, Site
+from syft.model.request import Request
+from syft.model.terms import Terms
 from syft.model.transit import Direction, InTransit
 from syft.model.uid import UID
 from syft.model.user import User
@@ -379,6 +382,19 @@ def test_an_approval_is_withdrawn_between_two_steps(sites: Sites) -> None:
     assert left(sites.beta, run=deployed.run) == 0
     assert refused(deployed.at(1), RunStep(deployed.code(1), deployed.run))[0] == "denied"
     assert left(sites.beta, protocol=deployed.digest) == 0
+
+
+def test_an_approval_ends_between_two_steps(sites: Sites) -> None:
+    """What was made under it and is still here stays here: from its end on nothing leaves."""
+    deployed = two(sites, limit=2)
+    deployed.do(0, k=1)
+    carry = CarryOver(deployed.code(0), deployed.run, 0)
+    for ahead, expected in ((timedelta(hours=1), "ok"), (timedelta(hours=-1), "not_found")):
+        with tampering(sites.alpha.store) as tx:
+            request = tx.get(Request, deployed.requests[0].uid)
+            terms = Terms(expires_at=datetime.now(UTC) + ahead)
+            tx.replace(msgspec.structs.replace(request, terms=terms))
+        assert refused(deployed.at(0), carry)[0] == expected
 
 
 def test_what_is_handed_over_cannot_be_passed(sites: Sites) -> None:
@@ -826,3 +842,37 @@ def test_nodes_of_one_process_take_steps_from_keys_alone() -> None:
         assert handing(stranger, people["b"], a_value(deployed, b"x"), b"x")[0] == "not_found"
         with second.open().store.reading() as reader:
             assert reader.count(User) == accounts
+
+
+# --- a person looks first
+
+
+def test_a_last_step_is_held_and_what_goes_on_is_not(sites: Sites) -> None:
+    """Where an owner looks at each result, nothing goes to another site unseen; what its own requester gets is held."""
+    data = upload(sites.alpha.owner, [SECRET, 1], [0])
+    mine = upload(sites.beta.owner, [5], [0])
+    steps = [
+        step("a", "return sum(data)", objects={"data": data}),
+        step("b", "return [x, own[0]]", objects={"own": mine}, taken={"x": FromStep(0)}, name="last"),
+    ]
+    deployed = deploy(steps, *sites.of("a", "b"))
+    have_reviewed(sites.beta, mine)
+    assert deployed.do(0).job.state is JobState.RELEASED
+    deployed.carry(0)
+    job = deployed.do(1).job
+    assert (job.state, job.result_uid) == (JobState.HELD, None)
+    # The intermediate of the other site does not wait with it.
+    with sites.beta.store.reading() as reader:
+        assert set(reader.get(Job, job.uid).arguments) == {"own"}
+    # Asked again, the site answers at once: nobody waits for a person unknowingly.
+    assert deployed.do(1).job.state is JobState.HELD
+    let_go(sites.beta.owner, job.uid)
+    assert value_of(deployed.at(1), deployed.do(1)) == [SECRET + 1, 5]
+
+    have_reviewed(sites.alpha, data)
+    again = deploy(steps, *sites.of("a", "b"))
+    before = left(sites.alpha)
+    refused_job = again.do(0).job
+    assert (refused_job.state, refused_job.error_code) == (JobState.FAILED, "not_approved")
+    assert "cannot be held" in refused_job.note
+    assert left(sites.alpha) == before

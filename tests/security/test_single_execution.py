@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from support.people import Person, function, on
@@ -19,6 +20,7 @@ from support.sites import (
     opened,
     own_value,
     refused,
+    tampering,
     upload,
 )
 from syft.errors import InvalidState, NotApproved, PolicyExhausted
@@ -26,10 +28,11 @@ from syft.jobs.failures import MAX_FAILED_RUNS
 from syft.model.code import CodeSubmission, InputPolicy, MustBe, OfType, OutputPolicy, Parameter
 from syft.model.job import JobState, Release
 from syft.model.message import Done
-from syft.model.messages import datasets, jobs
+from syft.model.messages import datasets, jobs, objects
 from syft.model.messages.jobs import JobView
 from syft.model.messages.requests import RequestView
-from syft.model.object import ObjectKind, ObjectRecord
+from syft.model.object import Face, ObjectKind, ObjectRecord
+from syft.model.permission import Role
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.transport.memory import MemoryRoute
@@ -188,6 +191,18 @@ def test_asked_for_again_it_takes_another_approval(site: Cast) -> None:
     assert [site.count(Release, request_uid=one.uid) for one in (first, second)] == [1, 1]
 
 
+def test_a_result_that_was_lost_is_not_made_again(site: Cast) -> None:
+    """THREATS 1.2: that the one result is gone is no reason for another."""
+    data = upload(site.owner)
+    request = approved(site, fresh(ONCE, data))
+    one = site.scientist.call(request.code.submission.name, data=on(data))
+    with tampering(site.store) as tx:
+        tx.remove(ObjectRecord, one.result_uid)
+    with pytest.raises(PolicyExhausted):
+        site.scientist.call(request.code.submission.name, data=on(data))
+    assert site.count(Release, request_uid=request.uid) == 1
+
+
 def test_launched_by_another_it_releases_nothing(site: Cast) -> None:
     """THREATS 1.2: nested, a function answers to its parent only; its own approval is not touched."""
     data = upload(site.owner)
@@ -322,6 +337,76 @@ def test_calls_that_came_too_late_are_no_failures(tmp_path: Path) -> None:
         check_one_result(site, request, answers)
         with site.store.reading() as reader:
             assert reader.get(Request, request.uid).failed_runs == 0
+
+
+def test_a_run_that_was_under_way_when_the_last_failure_was_told_tells_nothing(site: Cast) -> None:
+    """THREATS 1.2, 1.5: runs that began together, before the bound was reached, tell no more than it."""
+    data = upload(site.owner)
+    for failed, told in ((MAX_FAILED_RUNS - 1, True), (MAX_FAILED_RUNS, False)):
+        request = approved(site, fresh("import time\nprint('begun')\ntime.sleep(0.5)\nraise KeyError", data))
+        job = site.scientist.call(request.code.submission.name, 0, data=on(data))
+        until = time.monotonic() + 20
+        while "begun" not in str(site.owner.say(jobs.GetJobLog(job.uid, wait_s=1), jobs.JobLogReply)):
+            assert time.monotonic() < until
+        # As if the others had failed meanwhile.
+        with tampering(site.store) as tx:
+            tx.replace(msgspec.structs.replace(tx.get(Request, request.uid), failed_runs=failed))
+        ended = settled(site.scientist, job)
+        assert ended.state is JobState.FAILED
+        assert ("KeyError" in ended.note) is told
+        assert ("line" in ended.note) is told
+
+
+def test_a_shared_result_is_read_by_the_owners_of_its_data_and_no_other(site: Cast) -> None:
+    """THREATS 1.4: where its author shares it; and else by who asked alone."""
+    mine, theirs = upload(site.owner, 3), upload(site.other_owner, 4)
+    bystander = member(site.node, site.admin, "bystander@site.org", Role.DATA_OWNER)
+    for shared in (True, False):
+        name = f"shared{UID().hex}"
+        code = function(
+            f"def {name}(a, b):\n    return a + b\n",
+            name,
+            {"a": mine, "b": theirs},
+            share_results_with_owners=shared,
+        )
+        site.admin.approve(site.scientist.request(code))
+        uid = site.scientist.call(name, a=on(mine), b=on(theirs)).result_uid
+        assert site.scientist.read(uid) == 7
+        for owner in (site.owner, site.other_owner):
+            seen = refused(owner, objects.ReadValue(uid, Face.PRIVATE))[0]
+            assert seen == ("ok" if shared else "not_found")
+        for other in (bystander, site.other_scientist):
+            assert refused(other, objects.ReadValue(uid, Face.PRIVATE))[0] == "not_found"
+
+
+def test_runs_that_are_stopped_are_bounded_like_those_that_fail(site: Cast) -> None:
+    """THREATS 1.5: how far a run came is an answer, and who stops it then has had it for nothing."""
+    data = upload(site.owner, 7, 1)
+    body = "import time\ndatasite.init_progress(10)\ndatasite.set_progress(data)\ntime.sleep(60)"
+    request = approved(site, fresh(body, data, uses_datasite=True))
+    name = request.code.submission.name
+
+    def begun() -> JobView:
+        job = site.scientist.call(name, 0, data=on(data))
+        until = time.monotonic() + 20
+        while job.current_iter == 0 and job.ended_at is None and time.monotonic() < until:
+            job = site.scientist.say(jobs.GetJob(job.uid), jobs.JobReply).job
+            time.sleep(0.01)
+        return job
+
+    def stopped(by: Person, job: JobView) -> JobView:
+        by.say(jobs.KillJob(job.uid), jobs.JobReply)
+        return site.scientist.say(jobs.GetJob(job.uid, wait_s=20), jobs.JobReply).job
+
+    # An owner who stops it uses nothing up.
+    assert stopped(site.owner, begun()).state is JobState.CANCELLED
+    for _ in range(MAX_FAILED_RUNS):
+        job = begun()
+        assert job.current_iter == 7
+        assert stopped(site.scientist, job).state is JobState.CANCELLED
+    late = begun()
+    assert (late.state, late.current_iter) == (JobState.FAILED, 0)
+    assert "failed 10 times" in late.note
 
 
 def test_launched_runs_that_fail_are_bounded_too(site: Cast) -> None:

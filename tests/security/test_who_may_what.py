@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-import msgspec
 import pytest
 from blake3 import blake3
+from msgspec import inspect
 
+from support.held import have_reviewed
 from support.neighbours import a_node, introduction
 from support.people import Person, new_value, on
 from support.protocols import site_of, step, submissions
@@ -33,21 +34,25 @@ from support.sites import (
 from syft.model.code import Part
 from syft.model.identity import Identity
 from syft.model.image import ImageConfig
+from syft.model.job import JobState
 from syft.model.limits import JobLimits
 from syft.model.message import Message
 from syft.model.messages import (
     codes,
     datasets,
     events,
+    evidence,
     images,
     jobs,
     network,
     nodes,
     objects,
     plans,
+    policies,
     pools,
     protocols,
     requests,
+    results,
     session,
     settings,
     users,
@@ -74,6 +79,7 @@ DATA = "on my data"  # a scientist's, about data of whoever asks; for whoever ha
 OTHER = "another's"  # another scientist's, about the other owner's data
 FOUND = "another's to find"  # another's, which everybody finds
 MINE = "for my object"  # another's request, to read an object of whoever asks
+MADE = "that I made"  # an account of another's, which whoever asks made for them
 THEIRS = "for another's object"  # likewise, of somebody else's
 
 # What a refusal may leave in the log; how often, test_audit says.
@@ -120,9 +126,11 @@ ROWS: Final = (
     Row(users.ListUsers,          OWN,       NO,       NO,        "ok",      "ok"),
     Row(users.ListUsers,          OTHER,     NO,       NO,        "ok",      "ok"),
     Row(users.UpdateUser,         OWN,       NO,       "ok",      "ok",      "ok"),
-    Row(users.UpdateUser,         OTHER,     NO,       ABSENT,    "ok",      "ok"),
+    Row(users.UpdateUser,         MADE,      NO,       ABSENT,    "ok",      "ok"),
+    Row(users.UpdateUser,         OTHER,     NO,       ABSENT,    NO,        "ok"),      # but see test_accounts
     Row(users.DeleteUser,         OWN,       NO,       NO,        "ok",      "ok"),
-    Row(users.DeleteUser,         OTHER,     NO,       NO,        "ok",      "ok"),
+    Row(users.DeleteUser,         MADE,      NO,       NO,        "ok",      "ok"),
+    Row(users.DeleteUser,         OTHER,     NO,       NO,        NO,        "ok"),
 
     Row(settings.GetSettings,     NONE,      NO,       NO,        "ok",      "ok"),
     Row(settings.UpdateSettings,  NONE,      NO,       NO,        NO,        "ok"),
@@ -174,7 +182,7 @@ ROWS: Final = (
     Row(events.ListEvents,        NONE,      NO,       NO,        NO,        "ok"),
     Row(events.GetCheckpoint,     NONE,      NO,       "ok",      "ok",      "ok"),      # a count and a hash: audit.md
 
-    Row(datasets.CreateDataset,   NONE,      NO,       NO,        "ok",      "ok"),
+    Row(datasets.CreateDataset,   OWN,       NO,       NO,        "ok",      "ok"),
     Row(datasets.CreateDataset,   OTHER,     NO,       NO,        ABSENT,    ABSENT),    # from another's upload
     Row(datasets.ListDatasets,    NONE,      "ok",     "ok",      "ok",      "ok"),
     Row(datasets.GetDataset,      OWN,       "ok",     "ok",      "ok",      "ok"),
@@ -212,6 +220,9 @@ ROWS: Final = (
     Row(plans.RunPlan,            OWN,       NO,       "ok",      "ok",      "ok"),
     Row(plans.RunPlan,            FOUND,     NO,       NO,        NO,        "ok"),      # not told: see test_plans
     Row(plans.RunPlan,            OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.SetSafeguards,    OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(objects.SetSafeguards,    FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(objects.SetSafeguards,    OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.GrantObject,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.GrantObject,      FOUND,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(objects.GrantObject,      OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
@@ -220,13 +231,17 @@ ROWS: Final = (
     Row(objects.DropLeases,       OWN,       NO,       "ok",      "ok",      "ok"),
     Row(objects.DropLeases,       OTHER,     NO,       "ok",      "ok",      "ok"),      # which does nothing
 
-    Row(codes.SubmitCode,         NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(codes.SubmitCode,         OWN,       NO,       "ok",      "ok",      "ok"),      # to run on what is one's own
+    Row(codes.SubmitCode,         FOUND,     NO,       "ok",      "ok",      "ok"),
+    Row(codes.SubmitCode,         OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),    # hidden: nobody's but
     Row(codes.GetCode,            OWN,       NO,       "ok",      "ok",      "ok"),
     Row(codes.GetCode,            DATA,      NO,       ABSENT,    "ok",      "ok"),
     Row(codes.GetCode,            OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
     Row(codes.ListCodes,          NONE,      NO,       "ok",      "ok",      "ok"),
 
-    Row(requests.CreateRequest,   NONE,      NO,       "ok",      "ok",      "ok"),
+    Row(requests.CreateRequest,   OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(requests.CreateRequest,   FOUND,     NO,       "ok",      "ok",      "ok"),
+    Row(requests.CreateRequest,   OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),    # its owner's to ask for
     Row(requests.RequestObject,   OWN,       NO,       ENDED,     ENDED,     ENDED),     # one may read it already
     Row(requests.RequestObject,   FOUND,     NO,       "ok",      "ok",      ENDED),
     Row(requests.RequestObject,   OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
@@ -241,9 +256,16 @@ ROWS: Final = (
     Row(requests.ListHandlers,    NONE,      NO,       "ok",      "ok",      "ok"),
     Row(requests.RemoveHandlers,  OWN,       NO,       "ok",      "ok",      "ok"),
     Row(requests.RemoveHandlers,  OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+    Row(requests.ListStandingApprovals, NONE, NO,      "ok",      "ok",      "ok"),
+    Row(requests.RemoveStandingApproval, OWN, NO,      ABSENT,    "ok",      "ok"),      # a scientist has none
+    Row(requests.RemoveStandingApproval, DATA, NO,     ABSENT,    "ok",      "ok"),      # another's, on my data
+    Row(requests.RemoveStandingApproval, OTHER, NO,    ABSENT,    ABSENT,    "ok"),
     Row(requests.GetRequest,      OWN,       NO,       "ok",      "ok",      "ok"),
     Row(requests.GetRequest,      DATA,      NO,       ABSENT,    "ok",      "ok"),
     Row(requests.GetRequest,      OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(policies.GetPolicyState,  OWN,       NO,       NO,        "ok",      "ok"),      # of their own data
+    Row(policies.GetPolicyState,  DATA,      NO,       NO,        "ok",      "ok"),
+    Row(policies.GetPolicyState,  OTHER,     NO,       NO,        ABSENT,    "ok"),
     Row(requests.ListRequests,    NONE,      NO,       "ok",      "ok",      "ok"),
     Row(requests.ApproveRequest,  OWN,       NO,       NO,        NO,        NO),        # nobody approves their own
     Row(requests.ApproveRequest,  DATA,      NO,       ABSENT,    "ok",      "ok"),
@@ -254,6 +276,13 @@ ROWS: Final = (
     Row(requests.WithdrawRequest, OWN,       NO,       "ok",      "ok",      "ok"),
     Row(requests.WithdrawRequest, DATA,      NO,       ABSENT,    ABSENT,    ABSENT),
     Row(requests.WithdrawRequest, OTHER,     NO,       ABSENT,    ABSENT,    ABSENT),
+
+    Row(evidence.GetEvidence,     OWN,       NO,       NO,        NO,        NO),        # not for who asks
+    Row(evidence.GetEvidence,     DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(evidence.GetEvidence,     OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(evidence.RehearseRequest, OWN,       NO,       NO,        NO,        NO),
+    Row(evidence.RehearseRequest, DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(evidence.RehearseRequest, OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
 
     # A step of a protocol; nobody has handed over what it takes.
     Row(protocols.RunStep,        OWN,       NO,       ENDED,     ENDED,     ENDED),
@@ -288,6 +317,25 @@ ROWS: Final = (
     Row(jobs.SetJobPriority,      OWN,       NO,       ENDED,     ENDED,     ENDED),     # it may, but it has ended
     Row(jobs.SetJobPriority,      DATA,      NO,       ABSENT,    NO,        ENDED),
     Row(jobs.SetJobPriority,      OTHER,     NO,       ABSENT,    ABSENT,    ENDED),
+
+    # A result that is held. Its requester knows that it is, and has nothing of it, whatever else they are.
+    Row(results.ListHeldResults,  OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(results.ListHeldResults,  OTHER,     NO,       "ok",      "ok",      "ok"),      # empty: test_held_results
+    Row(results.GetHeldResult,    OWN,       NO,       "ok",      "ok",      "ok"),
+    Row(results.GetHeldResult,    DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(results.GetHeldResult,    OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(results.ReadHeldResult,   OWN,       ABSENT,   ABSENT,    ABSENT,    ABSENT),
+    Row(results.ReadHeldResult,   DATA,      ABSENT,   ABSENT,    "ok",      "ok"),
+    Row(results.ReadHeldResult,   OTHER,     ABSENT,   ABSENT,    ABSENT,    "ok"),
+    Row(results.ReleaseResult,    OWN,       NO,       NO,        NO,        NO),        # nobody decides about
+    Row(results.ReleaseResult,    DATA,      NO,       ABSENT,    "ok",      "ok"),      # their own
+    Row(results.ReleaseResult,    OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(results.RefuseResult,     OWN,       NO,       NO,        NO,        NO),
+    Row(results.RefuseResult,     DATA,      NO,       ABSENT,    "ok",      "ok"),
+    Row(results.RefuseResult,     OTHER,     NO,       ABSENT,    ABSENT,    "ok"),
+    Row(results.DepositResult,    OWN,       NO,       NO,        NO,        NO),
+    Row(results.DepositResult,    DATA,      NO,       NO,        "ok",      "ok"),
+    Row(results.DepositResult,    OTHER,     NO,       NO,        ABSENT,    "ok"),
 )
 # fmt: on
 
@@ -364,6 +412,7 @@ RECORDED: Final[dict[type[Message], str]] = {
     objects.FindObjects: "",
     objects.Operate: "object.computed",
     plans.RunPlan: "object.computed",
+    objects.SetSafeguards: "object.safeguarded",
     objects.GrantObject: "object.granted",
     objects.RenewLeases: "objects.renewed",
     objects.DropLeases: "objects.dropped",
@@ -375,12 +424,17 @@ RECORDED: Final[dict[type[Message], str]] = {
     requests.RequestPool: "request.created",
     requests.GetRequest: "",
     requests.ListRequests: "",
+    policies.GetPolicyState: "",
     requests.ApproveRequest: "request.approved",
     requests.DenyRequest: "request.denied",
     requests.WithdrawRequest: "request.withdrawn",
     requests.AddHandler: "request_handler.added",
     requests.ListHandlers: "",
     requests.RemoveHandlers: "request_handlers.removed",
+    requests.ListStandingApprovals: "",
+    requests.RemoveStandingApproval: "request.standing_removed",
+    evidence.GetEvidence: "",
+    evidence.RehearseRequest: "job.queued",
     protocols.RunStep: "job.queued",
     protocols.CarryOver: "value.handed_over",
     protocols.HandOver: "value.arrived",
@@ -393,6 +447,12 @@ RECORDED: Final[dict[type[Message], str]] = {
     jobs.KillJob: "job.cancel_asked",
     jobs.RestartJob: "job.queued",
     jobs.SetJobPriority: "job.priority_set",
+    results.ListHeldResults: "",
+    results.GetHeldResult: "",
+    results.ReadHeldResult: "",   # as of any value
+    results.ReleaseResult: "result.released",
+    results.RefuseResult: "result.refused",
+    results.DepositResult: "result.deposited",
 }
 # fmt: on
 # Of which something may be asked that changes nothing: leases that are fresh or another's, a plan whose result is told
@@ -455,6 +515,22 @@ class Stage:
         holder = sender if mine else self.site.other_scientist
         return holder.say(put, objects.ObjectReply).object.uid
 
+    def standing(self, whose: str, sender: Person) -> UID:
+        """A standing approval: the sender's own where they may give one; the administrator's about data of theirs; or
+        the other owner's about the other owner's data.
+        """
+        site = self.site
+        owner = {OTHER: site.other_owner, DATA: site.owner}.get(whose, site.owner)
+        giver = {OTHER: site.other_owner, DATA: site.admin}.get(whose)
+        giver = giver or (sender if sender in (site.owner, site.admin) else site.owner)
+        request = site.other_scientist.request(fresh("return data", upload(owner)))
+        approval = requests.ApproveRequest(
+            request.uid, request.code.digest, standing=requests.NewStanding(times=2)
+        )
+        giver.say(approval, requests.RequestReply)
+        found = giver.say(requests.ListStandingApprovals(), requests.StandingApprovalsReply).approvals
+        return next(one.uid for one in found if one.request_uid == request.uid)
+
     def step(self, whose: str, sender: Person) -> requests.RequestView:
         """An approved step of a protocol, by the sender or by somebody else, which takes a value from another site."""
         author = self.author_of(whose, sender)
@@ -503,6 +579,18 @@ class Stage:
             self._jobs[key] = author.call(request.code.submission.name, data=on(data))
         return self._jobs[key]
 
+    def held(self, whose: str, sender: Person) -> UID:
+        """A private run whose result waits for somebody to look at it."""
+        data = self.data_for(whose, sender)
+        have_reviewed(self.site, data)
+        author = self.author_of(whose, sender)
+        request = author.request(fresh("return {'n': 1, 'data': data}", data))
+        decider = self.site.owner if author is self.site.admin else self.site.admin
+        decider.approve(request)
+        job = author.call(request.code.submission.name, data=on(data))
+        assert job.state is JobState.HELD
+        return job.uid
+
     def begun_upload(self, whose: str, sender: Person) -> UID:
         """Three bytes on their way, none of them there."""
         whom = sender if whose == OWN and self.has_account(sender) else self.site.other_owner
@@ -518,6 +606,9 @@ class Stage:
     def account(self, whose: str, sender: Person) -> UID:
         if whose == OWN and self.has_account(sender):
             return account_of(sender)
+        if whose == MADE and refused(sender, settings.GetSettings())[0] == "ok":
+            self._count += 1
+            return account_of(member(self.site.node, sender, f"extra{self._count}@site.org"))
         return account_of(self.somebody(Role.DATA_SCIENTIST))
 
     def message(self, kind: type[Message], whose: str, sender: Person) -> tuple[Message, bytes]:
@@ -720,6 +811,9 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     plans.RunPlan: lambda stage, whose, sender: plans.RunPlan(
         plan=Plan(name="f", inputs=("x",), outputs=(place(0),)), inputs=(stage.kept(whose, sender),)
     ),
+    objects.SetSafeguards: lambda stage, whose, sender: objects.SetSafeguards(
+        stage.kept(whose, sender), datasets.NewSafeguards(review=True)
+    ),
     objects.GrantObject: lambda stage, whose, sender: objects.GrantObject(
         stage.kept(whose, sender), ("nobody@x.org",)
     ),
@@ -735,10 +829,21 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     requests.RemoveHandlers: lambda stage, whose, sender: requests.RemoveHandlers(
         (stage.handler(whose, sender),)
     ),
-    codes.SubmitCode: lambda stage, whose, sender: codes.SubmitCode(fresh("return 1")),
+    requests.ListStandingApprovals: lambda stage, whose, sender: requests.ListStandingApprovals(limit=5),
+    requests.RemoveStandingApproval: lambda stage, whose, sender: requests.RemoveStandingApproval(
+        stage.standing(whose, sender)
+    ),
+    codes.SubmitCode: lambda stage, whose, sender: codes.SubmitCode(
+        fresh("return data", stage.kept(whose, sender))
+    ),
     codes.GetCode: lambda stage, whose, sender: codes.GetCode(stage.request(whose, sender).code.uid),
     codes.ListCodes: lambda stage, whose, sender: codes.ListCodes(limit=5),
-    requests.CreateRequest: lambda stage, whose, sender: requests.CreateRequest(fresh("return 1")),
+    requests.CreateRequest: lambda stage, whose, sender: requests.CreateRequest(
+        fresh("return data", stage.kept(whose, sender))
+    ),
+    policies.GetPolicyState: lambda stage, whose, sender: policies.GetPolicyState(
+        stage.request(whose, sender).uid
+    ),
     requests.GetRequest: lambda stage, whose, sender: requests.GetRequest(stage.request(whose, sender).uid),
     requests.ListRequests: lambda stage, whose, sender: requests.ListRequests(limit=5),
     requests.ApproveRequest: an_approval,
@@ -747,6 +852,10 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     ),
     requests.WithdrawRequest: lambda stage, whose, sender: requests.WithdrawRequest(
         stage.request(whose, sender).uid
+    ),
+    evidence.GetEvidence: lambda stage, whose, sender: evidence.GetEvidence(stage.request(whose, sender).uid),
+    evidence.RehearseRequest: lambda stage, whose, sender: evidence.RehearseRequest(
+        stage.request(whose, sender).uid, {}, 20
     ),
     protocols.RunStep: lambda stage, whose, sender: protocols.RunStep(
         stage.step(whose, sender).code.uid, UID()
@@ -766,6 +875,18 @@ MAKERS: Final[dict[type[Message], Maker]] = {
     jobs.ListJobs: lambda stage, whose, sender: jobs.ListJobs(code_uid=stage.job(whose, sender).code_uid),
     jobs.GetJobLog: lambda stage, whose, sender: jobs.GetJobLog(stage.job(whose, sender).uid),
     jobs.KillJob: lambda stage, whose, sender: jobs.KillJob(stage.job(whose, sender).uid),
+    results.ListHeldResults: lambda stage, whose, sender: results.ListHeldResults(
+        request_uid=stage.request(whose, sender).uid
+    ),
+    results.GetHeldResult: lambda stage, whose, sender: results.GetHeldResult(stage.held(whose, sender)),
+    results.ReadHeldResult: lambda stage, whose, sender: results.ReadHeldResult(stage.held(whose, sender)),
+    results.ReleaseResult: lambda stage, whose, sender: results.ReleaseResult(
+        stage.held(whose, sender), (1,), "rows of the data"
+    ),
+    results.RefuseResult: lambda stage, whose, sender: results.RefuseResult(stage.held(whose, sender), "no"),
+    results.DepositResult: lambda stage, whose, sender: results.DepositResult(
+        stage.request(whose, sender).uid, new_value(5)
+    ),
     jobs.RestartJob: lambda stage, whose, sender: jobs.RestartJob(stage.job(whose, sender).uid),
     jobs.SetJobPriority: lambda stage, whose, sender: jobs.SetJobPriority(stage.job(whose, sender).uid, -1),
 }
@@ -776,9 +897,35 @@ def stage(site: Cast) -> Stage:
     return Stage(site)
 
 
+# What these name inside is nobody's own: worker images, which everybody with an account sees, and nodes.
+NOBODYS: Final = frozenset(
+    {
+        pools.LaunchPool,
+        requests.RequestPool,
+        nodes.Introduce,
+        nodes.KnowGateway,
+        nodes.TakeAncestry,
+    }
+)
+
+
 def is_about(kind: type[Message]) -> bool:
-    """Whether a message of that kind names an object."""
-    return any("UID" in str(field.type) for field in msgspec.structs.fields(kind)) or kind is session.LogIn
+    """Whether a message of that kind names an object, in a field or anywhere inside of one."""
+    if kind in NOBODYS:
+        return False
+    return kind is session.LogIn or names_something(inspect.type_info(kind), frozenset())
+
+
+def names_something(kind: Any, above: frozenset[type]) -> bool:
+    """Whether a value of that type can hold a UID."""
+    if isinstance(kind, inspect.CustomType):
+        return kind.cls is UID
+    if isinstance(kind, inspect.StructType):
+        inside = above | {kind.cls}
+        return kind.cls not in above and any(names_something(field.type, inside) for field in kind.fields)
+    parts = [*getattr(kind, "types", ()), *getattr(kind, "item_types", ())]
+    parts += [getattr(kind, name, None) for name in ("item_type", "key_type", "value_type")]
+    return any(names_something(part, above) for part in parts if part is not None)
 
 
 # The table is whole

@@ -84,7 +84,12 @@ def _same_each_time(printed: str) -> str:
     """What was printed, without the ids and keys that are drawn anew in each run, either."""
     printed = re.sub(r"^Request time: .*$", "Request time:", timeless(printed), flags=re.M)
     printed = re.sub(r"\b(?:[0-9a-f]{64}|[0-9a-f]{32}|[0-9a-f]{12})\b", "ID", printed)
-    return re.sub(r"\(key \S+ ID", "(key ID", printed)
+    printed = re.sub(r"\(key \S+ ID", "(key ID", printed)
+    # What differs from run to run and from machine to machine: when, how long, how much, behind which fence.
+    printed = re.sub(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b", "THEN", printed)
+    printed = re.sub(r"^Used: .*$", "Used:", printed, flags=re.M)
+    printed = re.sub(r"^Isolation: \w+$", "Isolation:", printed, flags=re.M)
+    return re.sub(r"\blevel (?:process|landlock|namespaces|gvisor)\b", "level", printed)
 
 
 def check_executed(notebook: Notebook, name: str, title: str, heading: str) -> None:

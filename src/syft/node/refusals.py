@@ -33,13 +33,16 @@ from syft.model.message import Message, tag_of
 from syft.model.messages import (
     codes,
     datasets,
+    evidence,
     images,
     jobs,
     network,
     objects,
+    policies,
     pools,
     protocols,
     requests,
+    results,
     work,
     workers,
 )
@@ -93,10 +96,15 @@ LOOKING: Final[frozenset[type[Message]]] = frozenset(
         codes.GetCode,
         codes.ListCodes,
         requests.GetRequest,
+        policies.GetPolicyState,
         requests.ListRequests,
         requests.ListHandlers,
+        requests.ListStandingApprovals,
+        evidence.GetEvidence,
         jobs.GetJob,
         jobs.ListJobs,
+        results.GetHeldResult,
+        results.ListHeldResults,
         protocols.GetStanding,
     }
 )

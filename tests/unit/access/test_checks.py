@@ -1,5 +1,6 @@
 """Who may do what to which object, as tables."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -9,25 +10,34 @@ import pytest
 from syft.access.caller import Caller
 from syft.access.checks import (
     can_decide,
+    can_decide_access,
     can_read_log,
     can_read_value,
+    can_see_access,
     can_see_code,
     can_see_job,
+    check_can_allow_mocks,
     check_can_decide,
+    check_can_decide_access,
+    check_can_decide_pool,
     check_can_give_role,
     check_can_manage,
     check_can_set_priority,
     check_capability,
 )
 from syft.access.results import owner_of_all, readers_of_all
-from syft.access.roles import CAPABILITIES, WORKER_CAPABILITIES
+from syft.access.roles import CAPABILITIES, PEER_CAPABILITIES, WORKER_CAPABILITIES
 from syft.errors import AuthorizationException, InvalidInput, NotFound
 from syft.model.code import Code, CodeSubmission, InputPolicy, Mode, MustBe
 from syft.model.job import Job
 from syft.model.object import Face, ObjectKind, ObjectRecord
+from syft.model.peer import Peer, Relation
 from syft.model.permission import Capability, Role
+from syft.model.pool import PoolSpec
+from syft.model.request import Request
 from syft.model.uid import UID
 from syft.model.user import User
+from syft.model.worker import Worker
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -65,6 +75,23 @@ def job(mode: Mode) -> Job:
     return Job(uid=UID(), code_uid=CODE.uid, code_name="f", requester_uid=AUTHOR, mode=mode, created_at=NOW)
 
 
+def peer(relation: Relation) -> Peer:
+    return Peer(
+        uid=UID(),
+        node_uid=UID(),
+        name="next",
+        kind="datasite",
+        verify_key="0" * 64,
+        relation=relation,
+        added_at=NOW,
+    )
+
+
+WORKER = Worker(
+    uid=UID(), verify_key="0" * 64, pool="default-pool", name="w", admitted_by=UID(), admitted_at=NOW
+)
+
+
 def test_every_role_has_its_row_and_each_has_all_of_the_one_below() -> None:
     assert set(CAPABILITIES) == set(Role)
     rising = sorted(Role)
@@ -73,6 +100,22 @@ def test_every_role_has_its_row_and_each_has_all_of_the_one_below() -> None:
     # Taking work is for the keys of workers, which are nobody's: an administrator's is not one either.
     assert CAPABILITIES[Role.ADMIN] == set(Capability) - {Capability.TAKE_WORK}
     assert Capability.TAKE_WORK in WORKER_CAPABILITIES
+
+
+@pytest.mark.parametrize("relation", Relation)
+def test_the_key_of_another_node_may_what_its_relation_says_and_is_no_guest(relation: Relation) -> None:
+    caller = Caller(bytes(32), None, peer=peer(relation))
+    assert {one for one in Capability if caller.can(one)} == PEER_CAPABILITIES[relation]
+    assert not caller.can(Capability.BROWSE_DATASETS)
+    # An account is an account, whatever else its key is.
+    both = replace(caller, user=person(Role.ADMIN).user)
+    assert both.can(Capability.ADMINISTER)
+
+
+def test_the_key_of_a_worker_takes_work_and_nothing_else() -> None:
+    caller = Caller(bytes(32), None, worker=WORKER)
+    assert {one for one in Capability if caller.can(one)} == WORKER_CAPABILITIES
+    assert not caller.can(Capability.READ_VALUES)
 
 
 def test_a_capability_that_is_missing_says_what_to_do() -> None:
@@ -118,7 +161,8 @@ def test_a_grant_opens_the_private_face_to_accounts_but_never_to_guests() -> Non
         (person(Role.DATA_SCIENTIST, AUTHOR), [OWNER], True, False),
         (person(Role.DATA_OWNER, OWNER), [OWNER], True, True),
         (person(Role.DATA_OWNER), [OWNER], False, False),
-        (person(Role.DATA_OWNER, OWNER), [OWNER, UID()], True, False),
+        # Each owner for what is theirs; whether that is enough is another question.
+        (person(Role.DATA_OWNER, OWNER), [OWNER, UID()], True, True),
         (person(Role.DATA_OWNER), [], True, True),
         (person(Role.ADMIN), [OWNER], True, True),
         # The author never decides, whatever else they are.
@@ -137,6 +181,28 @@ def test_who_sees_and_decides_about_code(
     else:
         with pytest.raises(AuthorizationException if sees else NotFound):
             check_can_decide(caller, code, owners)
+
+
+@pytest.mark.parametrize(
+    ("role", "decides"),
+    [
+        (Role.NONE, False),
+        (Role.GUEST, False),
+        (Role.DATA_SCIENTIST, True),
+        (Role.DATA_OWNER, True),
+        (Role.ADMIN, True),
+    ],
+)
+def test_who_was_named_decides_and_reads_no_value(role: Role, decides: bool) -> None:
+    named = person(role, UID())
+    code = code_on([OWNER])
+    assert (
+        named.uid is None or not can_read_value(named, OBJECT, Face.PRIVATE, granted=False) or named.is_admin
+    )
+    approvers = [named.uid] if named.uid else []
+    assert can_decide(named, code, [OWNER], approvers) is decides
+    assert not can_decide(person(Role.DATA_SCIENTIST, AUTHOR), code, [OWNER], [AUTHOR])
+    assert not can_decide(person(Role.DATA_SCIENTIST), code, [OWNER], approvers)
 
 
 def test_code_whose_data_is_gone_is_nobodys_but_its_authors() -> None:
@@ -185,7 +251,13 @@ def test_accounts_are_managed_downwards() -> None:
         assert found is not None
         return found
 
-    check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_SCIENTIST))
+    owner = person(Role.DATA_OWNER)
+    check_can_manage(owner, msgspec.structs.replace(user(Role.DATA_SCIENTIST), made_by=owner.uid))
+    for maker in (None, UID()):
+        foreign = msgspec.structs.replace(user(Role.DATA_SCIENTIST), made_by=maker)
+        check_can_allow_mocks(owner, foreign)
+        with pytest.raises(AuthorizationException, match="did not make this account"):
+            check_can_manage(owner, foreign)
     check_can_manage(person(Role.ADMIN), user(Role.ADMIN))
     with pytest.raises(AuthorizationException):
         check_can_manage(person(Role.DATA_OWNER), user(Role.DATA_OWNER))
@@ -234,3 +306,56 @@ def test_what_was_made_from_several_owners_data_is_the_nodes() -> None:
     assert owner_of_all([held(ada), held(ada)], node) == ada
     assert owner_of_all([held(ada), held(UID())], node) == node
     assert owner_of_all([], node) == node
+
+
+# Requests for objects, and for pools
+
+ASKS = UID()
+FOR_AN_OBJECT = Request(uid=UID(), requester_uid=ASKS, object_uid=OBJECT.uid, owners=(OWNER,), created_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("caller", "owner", "sees", "decides"),
+    [
+        (person(Role.GUEST), OWNER, False, False),
+        (person(Role.DATA_SCIENTIST), OWNER, False, False),
+        (person(Role.DATA_SCIENTIST, ASKS), OWNER, True, False),
+        (person(Role.DATA_SCIENTIST, OWNER), OWNER, True, True),
+        (person(Role.DATA_OWNER), OWNER, False, False),
+        (person(Role.ADMIN), OWNER, True, True),
+        # Who asks does not answer, though they are an administrator, or the object became theirs.
+        (person(Role.ADMIN, ASKS), OWNER, True, False),
+        (person(Role.DATA_OWNER, ASKS), ASKS, True, False),
+        # Whose it is now counts; of what is gone, whose it was.
+        (person(Role.DATA_OWNER, OWNER), UID(), False, False),
+        (person(Role.DATA_OWNER, OWNER), None, True, True),
+        (person(Role.DATA_OWNER), None, False, False),
+    ],
+)
+def test_who_answers_for_an_object(caller: Caller, owner: UID | None, sees: bool, decides: bool) -> None:
+    assert can_see_access(caller, FOR_AN_OBJECT, owner) is sees
+    assert can_decide_access(caller, FOR_AN_OBJECT, owner) is decides
+    if decides:
+        check_can_decide_access(caller, FOR_AN_OBJECT, owner)
+    else:
+        with pytest.raises(AuthorizationException if sees else NotFound):
+            check_can_decide_access(caller, FOR_AN_OBJECT, owner)
+
+
+@pytest.mark.parametrize(
+    ("caller", "complaint"),
+    [
+        (person(Role.ADMIN), ""),
+        (person(Role.ADMIN, ASKS), "Who asks cannot answer"),
+        (person(Role.DATA_OWNER), "made by an administrator"),
+        (person(Role.DATA_SCIENTIST, ASKS), "made by an administrator"),
+        (person(Role.GUEST), "made by an administrator"),
+    ],
+)
+def test_who_answers_for_a_pool(caller: Caller, complaint: str) -> None:
+    request = Request(uid=UID(), requester_uid=ASKS, pool=PoolSpec(name="large"), created_at=NOW)
+    if complaint:
+        with pytest.raises(AuthorizationException, match=complaint):
+            check_can_decide_pool(caller, request)
+    else:
+        check_can_decide_pool(caller, request)

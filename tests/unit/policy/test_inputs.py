@@ -3,10 +3,18 @@
 import pytest
 
 from syft.errors import InvalidInput
-from syft.model.code import CodeSubmission, Constant, InputPolicy, MustBe, OfType, Parameter
+from syft.model.code import (
+    CodeSubmission,
+    Constant,
+    CustomPolicy,
+    InputPolicy,
+    MustBe,
+    OfType,
+    Parameter,
+)
 from syft.model.job import ObjectArgument, ValueArgument
 from syft.model.uid import UID
-from syft.policy.inputs import bind, by_parameter, can_bind, check_complete
+from syft.policy.inputs import bind, by_parameter, can_bind, check_complete, never_given
 
 ASSET = UID()
 VALUE = ValueArgument(value=b"x")
@@ -72,3 +80,14 @@ def test_what_has_a_default_may_be_left_out() -> None:
     check_complete(submission({}, "x?"), {})
     with pytest.raises(InvalidInput):
         check_complete(submission({}, "x"), {})
+
+
+def test_what_a_call_has_to_give_and_may_not() -> None:
+    assert never_given(submission({"data": MustBe(ASSET)}, "data", "also", "more?")) == ["also"]
+    assert never_given(submission({"data": MustBe(ASSET)}, "data")) == []
+    # A policy of its author's own says what it takes when it is asked.
+    own = InputPolicy(kind="custom", custom=CustomPolicy(name="P", source="class P: pass\n"))
+    assert (
+        never_given(CodeSubmission(name="f", source="", parameters=(Parameter(name="n"),), input_policy=own))
+        == []
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from syft.access.checks import check_can_give_role, check_can_manage
+from syft.access.checks import check_can_allow_mocks, check_can_give_role, check_can_manage
 from syft.config import DEFAULT_PASSWORD
 from syft.errors import AlreadyExists, AuthorizationException, InvalidInput, NotFound
 from syft.model.message import Done, Message
@@ -75,6 +75,8 @@ def _add(ctx: Context, message: Register | CreateUser, role: Role, *, mock_execu
         institution=message.institution,
         website=message.website,
         mock_execution=mock_execution,
+        # Also of who registers while logged in: they make it, and choose its password, for somebody else.
+        made_by=ctx.caller.uid,
         created_at=ctx.now,
     )
     with ctx.site.store.writing(ctx.event("user.created", user.uid, role=role.name)) as tx:
@@ -129,7 +131,7 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     if message.sealed is not None:
         # Asked before the work, and again in the transaction.
         with site.store.reading() as reader:
-            _target(reader, ctx, message.uid, own=own)
+            _target(reader, ctx, message, own=own)
         password = unseal_password(ctx, message.sealed)
         password_hash = hash_password(password)
     fields = ("email", "name", "role", "institution", "website", "mock_execution")
@@ -137,10 +139,11 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     detail = ",".join(changed + (["password"] if password_hash else []))
     role = {"role": message.role.name} if message.role is not None else {}
     with site.store.writing(ctx.event("user.updated", message.uid, fields=detail, **role)) as tx:
-        target = _target(tx, ctx, message.uid, own=own)
+        target = _target(tx, ctx, message, own=own)
         _check_role_change(ctx, tx, target, message.role, own=own)
         if not own and not ctx.caller.is_admin and (message.sealed is not None or message.email is not None):
-            # With a new password or e-mail an owner could log in as a scientist, and read what others released to them.
+            # With a new password or e-mail an owner could log in as a scientist, and read what others released to them:
+            # also of an account that they have made, which is its person's since.
             raise AuthorizationException("Only an administrator sets another's password or e-mail.")
         if message.mock_execution is not None and not ctx.caller.can(Capability.MANAGE_USERS):
             raise AuthorizationException("Only those who manage users can allow mock execution.")
@@ -165,11 +168,17 @@ def update_user(ctx: Context, message: UpdateUser) -> Message:
     return UserReply(user.view)
 
 
-def _target(tx: Reader, ctx: Context, uid: UID, *, own: bool) -> User:
-    target = tx.find(User, uid=uid)
+def _target(tx: Reader, ctx: Context, message: UpdateUser | DeleteUser, *, own: bool) -> User:
+    target = tx.find(User, uid=message.uid)
     if target is None:
         raise NotFound("There is no such user, or they are not yours to manage.")
-    if not own:
+    if own:
+        return target
+    if message == UpdateUser(message.uid, mock_execution=True) or message == UpdateUser(
+        message.uid, mock_execution=False
+    ):
+        check_can_allow_mocks(ctx.caller, target)
+    else:
         check_can_manage(ctx.caller, target)
     return target
 
@@ -200,7 +209,7 @@ def delete_user(ctx: Context, message: DeleteUser) -> Message:
         InvalidInput: the last administrator.
     """
     with ctx.site.store.writing(ctx.event("user.deleted", message.uid)) as tx:
-        target = _target(tx, ctx, message.uid, own=message.uid == ctx.caller.uid)
+        target = _target(tx, ctx, message, own=message.uid == ctx.caller.uid)
         if target.is_root:
             raise AuthorizationException("The root user cannot be deleted.")
         _check_an_admin_stays(tx, target)
