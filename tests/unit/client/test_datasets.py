@@ -65,6 +65,20 @@ def test_what_a_scientist_sees(asset: AssetView, capsys: pytest.CaptureFixture[s
         asset.pointer.get()
 
 
+def test_to_look_at_an_asset_is_no_act_that_was_refused(
+    admin: Client, scientist: Client, asset: AssetView
+) -> None:
+    """The log says of nobody that they tried to read private data who has only looked at what there is."""
+    seen = scientist.datasets["People"].assets["people"]
+    before = len(admin.events)
+    assert "You do not have permission" in repr(seen)
+    assert "You do not have permission" in seen._repr_html_()
+    assert len(admin.events) == before
+    # To ask for the value is another thing.
+    assert seen.data is None
+    assert [event.verb for event in admin.events[before:]] == ["act.refused"]
+
+
 def test_what_its_owner_sees(admin: Client) -> None:
     asset = admin.datasets["People"].assets[0]
     assert asset.has_data_permission()

@@ -12,11 +12,11 @@ import pytest
 
 from syft.client.access import AccessRequest
 from syft.client.client import Client
+from syft.client.coderequests import Request
 from syft.client.datasets import AssetView
 from syft.client.drops import Drops
 from syft.client.login import connect
 from syft.client.pointer import Pointer
-from syft.client.requests import Request
 from syft.errors import AlreadyExists, InvalidInput, InvalidState, NotFound, UnsupportedType
 from syft.model.object import Face
 from syft.model.request import RequestState
