@@ -608,8 +608,8 @@ class ForgesInputs:
     from syft.wire import several
 
     def forged(values, plain=several.together):
-        parts = plain(values)
-        return [*parts[:2], *({answer} for part in parts[2:])]
+        *others, last = plain(values)
+        return [*others, {answer}]
 
     several.together = forged
 
@@ -625,12 +625,13 @@ def test_inputs_that_are_forged_are_no_inputs(site: Cast) -> None:
     """THREATS 4.1: what an input policy hands back is bytes from a stranger, before it is anything else."""
     data = upload(site.owner)
     ended = []
-    for answer in ("part", "b'no value'"):
+    for answer in ("last", "b'no value'"):
         code = guarded(data, inputs=policy(FORGES_INPUTS.replace("{answer}", answer)))
         rules = {**code.input_policy.rules, "n": OfType("int")}
         typed = msgspec.structs.replace(code.input_policy, rules=rules)
-        ended.append(run(site, approved(site, msgspec.structs.replace(code, input_policy=typed)), data).state)
-    assert ended == [JobState.RELEASED, JobState.FAILED]
+        job = run(site, approved(site, msgspec.structs.replace(code, input_policy=typed)), data)
+        ended.append((job.state, job.error_code))
+    assert ended == [(JobState.RELEASED, ""), (JobState.FAILED, "code_failed")]
 
 
 # 1.1: what was approved
