@@ -18,16 +18,10 @@ from syft.model.object import ObjectRecord
 from syft.model.request import Request
 from syft.model.uid import UID
 from syft.policy.approval import approval_digest
-from syft.policy.counted import counted
 from syft.policy.inputs import check_bound
 from syft.policy.terms import check_bounds
 from syft.store.base import Reader
 from syft.store.blobs import Blobs
-
-
-def released_under(reader: Reader, request: Request) -> int:
-    """How many results have left under that approval, or wait for a person to let them."""
-    return counted(reader, request.uid)
 
 
 def earlier_on(reader: Reader, request_uid: UID, user_uid: UID, inputs_key: str) -> Job | None:

@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from syft.code.policies import INPUT, OUTPUT, policies_of
 from syft.errors import CodeFailed, DecodeError, InvalidInput, LimitExceeded, PolicyExhausted
-from syft.jobs.approved import check_inputs, released_under
+from syft.jobs.approved import check_inputs
 from syft.jobs.execution import execution_of, job_log
 from syft.jobs.policystate import PolicyStopped, StateChange
 from syft.jobs.prepare import Prepared
@@ -28,7 +28,7 @@ from syft.model.job import BoundArgument, Job, JobLog, StoredArgument
 from syft.model.limits import MIB
 from syft.model.object import ValueRef
 from syft.model.policystate import PolicyState
-from syft.model.request import Request
+from syft.policy.counted import counted
 from syft.policy.inputs import check_complete, inputs_key
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.sandbox.limits import limits_of
@@ -257,7 +257,7 @@ class Asker:
         released = 0
         if self._job.request_uid is not None:
             with self._store.reading() as reader:
-                released = released_under(reader, reader.get(Request, self._job.request_uid))
+                released = counted(reader, self._job.request_uid)
         return Subject(self._code.name, self._job.mode.value, released)
 
     def _called(self, job: Job, prepared: Prepared) -> Called:

@@ -9,7 +9,7 @@ from datetime import datetime
 from blake3 import blake3
 
 from syft.errors import NotApproved, NotFound
-from syft.jobs.approved import check_approved, check_inputs, check_unchanged, objects_of, released_under
+from syft.jobs.approved import check_approved, check_inputs, check_unchanged, objects_of
 from syft.jobs.conditions import guarded
 from syft.jobs.execution import execution_of
 from syft.jobs.limits import granted_limits
@@ -23,7 +23,7 @@ from syft.model.protocol import Edge
 from syft.model.request import NestedCode, Request
 from syft.model.uid import UID
 from syft.model.user import User
-from syft.policy.counted import counted_on
+from syft.policy.counted import counted, counted_on
 from syft.policy.outputs import check_can_leave
 from syft.policy.parts import edges_of
 from syft.policy.release import CANNOT_BE_HELD, asks_for_review
@@ -136,7 +136,7 @@ class Preparation:
         request = reader.get(Request, job.request_uid)
         check_can_leave(
             code.submission.output_policy,
-            released_under(reader, request),
+            counted(reader, request.uid),
             code.name,
             counted_on(reader, request.uid, code.submission.output_policy, job.inputs_key),
         )

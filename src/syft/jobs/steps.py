@@ -11,7 +11,6 @@ from typing import BinaryIO, Final, cast
 import msgspec
 
 from syft.errors import CodeFailed, DecodeError
-from syft.jobs.approved import released_under
 from syft.jobs.conditions import has_run_left, runs_under
 from syft.jobs.machine import has_run
 from syft.jobs.sink import ResultSink, taken_apart
@@ -22,6 +21,7 @@ from syft.model.protocol import Edge
 from syft.model.request import Request, RequestState
 from syft.model.transit import Direction, InTransit
 from syft.model.uid import UID
+from syft.policy.counted import counted
 from syft.policy.outputs import can_leave
 from syft.sandbox.contract import Execution, FileInput, InlineInput, Outcome, Runner, Status
 from syft.store.base import Reader
@@ -166,7 +166,7 @@ def approvals_of(reader: Reader, code: Code, now: datetime) -> tuple[Request | N
     """
     policy = code.submission.output_policy
     for request in reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True):
-        released = released_under(reader, request)
+        released = counted(reader, request.uid)
         if can_leave(policy, released) and has_run_left(reader, request, now):
             left = policy.limit - released
             if request.terms.runs is not None:

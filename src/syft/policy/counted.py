@@ -31,10 +31,10 @@ def counted_on(reader: Counts, request_uid: UID, policy: OutputPolicy, inputs_ke
     """
     if isinstance(policy.per_inputs, msgspec.UnsetType):
         return 0
-    return counted(reader, request_uid, inputs_key=inputs_key)
+    return counted(reader, request_uid, inputs_key)
 
 
-def counted(reader: Counts, request_uid: UID, **of: object) -> int:
+def counted(reader: Counts, request_uid: UID, inputs_key: str | None = None) -> int:
     """How many results count against the output policy under that approval.
 
     A result that waits counts as if it had left: whoever lets it go must not find the policy used up by others that
@@ -44,7 +44,8 @@ def counted(reader: Counts, request_uid: UID, **of: object) -> int:
     Args:
         reader: of the store.
         request_uid: the approval.
-        of: only such; `inputs_key`, which both kinds of record have.
+        inputs_key: count those alone that were computed on these inputs (`policy.inputs.inputs_key`); None for all.
     """
+    of = {} if inputs_key is None else {"inputs_key": inputs_key}
     waiting = reader.count(HeldResult, request_uid=request_uid, state=HeldState.WAITING, **of)
     return reader.count(Release, request_uid=request_uid, **of) + waiting

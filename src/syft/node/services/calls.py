@@ -18,7 +18,7 @@ from syft.errors import (
     NotFound,
     TooManyAttempts,
 )
-from syft.jobs.approved import check_inputs, earlier_on, released_under
+from syft.jobs.approved import check_inputs, earlier_on
 from syft.jobs.conditions import check_run_left, has_run_left
 from syft.jobs.crew import Place
 from syft.jobs.failures import MAX_FAILED_RUNS
@@ -51,7 +51,7 @@ from syft.node.services.jobs import reply
 from syft.node.services.objects import take_value
 from syft.node.services.views import latest_request
 from syft.node.services.waiting import when_ended
-from syft.policy.counted import counted_on
+from syft.policy.counted import counted, counted_on
 from syft.policy.inputs import bind, by_parameter, can_bind, check_complete, inputs_key
 from syft.policy.outputs import can_leave, check_can_leave
 from syft.policy.terms import check_not_ended
@@ -148,7 +148,7 @@ def _given(reader: Reader, request: Request) -> Job:
     return found[0]
 
 
-def _check_held(ctx: Context, reader: Reader) -> None:
+def _check_may_hold_more(ctx: Context, reader: Reader) -> None:
     """Raise unless the caller may have one more result that waits for somebody to look at it.
 
     Raises:
@@ -220,7 +220,7 @@ def request_for(reader: Reader, code: Code, now: datetime) -> Request | None:
     approved = reader.select(Request, code_uid=code.uid, state=RequestState.APPROVED, newest_first=True)
     for request in approved:
         if request.deposited or (
-            can_leave(code.submission.output_policy, released_under(reader, request))
+            can_leave(code.submission.output_policy, counted(reader, request.uid))
             and has_run_left(reader, request, now)
         ):
             return request
@@ -317,10 +317,10 @@ def _check_new(ctx: Context, code: Code, request: Request, key: str) -> None:
     """
     policy = code.submission.output_policy
     with ctx.site.store.reading() as reader:
-        _check_held(ctx, reader)
+        _check_may_hold_more(ctx, reader)
         if code.submission.input_policy.decides:
             return  # which inputs these come to is for that policy to say, when the job begins
-        released = released_under(reader, request)
+        released = counted(reader, request.uid)
         on_these = counted_on(reader, request.uid, policy, key)
         # A policy of the author's own is asked no more: what has left on these inputs is their answer from now on.
         worn = policy.decides and request.failed_runs >= MAX_FAILED_RUNS

@@ -13,7 +13,6 @@ from typing import Final
 
 from syft.access.caller import Caller
 from syft.access.checks import can_see_code
-from syft.jobs.approved import released_under
 from syft.model.code import Code
 from syft.model.job import Release
 from syft.model.messages.evidence import Measured, OpenApproval, ReleasedBefore
@@ -25,6 +24,7 @@ from syft.node.context import Context
 from syft.node.services.electorate import known_approvers
 from syft.node.services.grants import is_for, may_read
 from syft.node.services.views import known_owners, person
+from syft.policy.counted import counted
 from syft.policy.terms import has_ended
 from syft.store.base import NotEqual, OneOf, Reader
 
@@ -219,7 +219,7 @@ class History:
         for request, facts in self._touching.values():
             if request.state not in (RequestState.APPROVED, RequestState.PENDING):
                 continue
-            released = released_under(self._reader, request)
+            released = counted(self._reader, request.uid)
             if request.state is RequestState.APPROVED and (
                 released >= facts.limit or request.deposited or has_ended(request.terms, self._ctx.now)
             ):

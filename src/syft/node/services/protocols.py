@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from syft.errors import InvalidInput, InvalidState, NotFound
-from syft.jobs.approved import check_inputs, released_under
+from syft.jobs.approved import check_inputs
 from syft.jobs.conditions import check_run_left
 from syft.jobs.limits import granted_limits
 from syft.jobs.machine import move
@@ -58,6 +58,7 @@ from syft.node.services.calls import (
 from syft.node.services.jobs import reply
 from syft.node.services.waiting import when_ended
 from syft.node.transit import carried, deployed, find_leaving, hand_over, own_codes, values_of
+from syft.policy.counted import counted
 from syft.policy.inputs import bind, by_parameter, inputs_key
 from syft.policy.outputs import check_can_leave
 from syft.store.base import OneOf, Reader, Transaction
@@ -171,7 +172,7 @@ def _request_to_run_under(ctx: Context, reader: Reader, code: Code) -> Request:
     request = request_for(reader, code, ctx.now)
     if request is None or request.state is not RequestState.APPROVED:
         raise not_approved(code, request)
-    check_can_leave(code.submission.output_policy, released_under(reader, request), code.name)
+    check_can_leave(code.submission.output_policy, counted(reader, request.uid), code.name)
     check_run_left(reader, request, code.name, ctx.now)
     return request
 
