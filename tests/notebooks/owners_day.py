@@ -84,6 +84,8 @@ for decade in (20, 10):
     except sy.SyftException as error:
         print(f"{type(error).__name__}: {error}")
 late = ada.code.by_decade(patients=patients, decade=70, blocking=False)
+with sy.raises(sy.ResultHeld):
+    late.wait()
 # %% A held release: all of it is seen, two of three parts of it may leave
 held = jane.held_results[0]
 print(held.value)
@@ -94,10 +96,7 @@ job = ada.jobs.get(held.job.id)
 print(job.wait().get())
 print(job.note)
 # %% A refused one: few people are in it
-try:
-    late.wait()
-except sy.ResultHeld:
-    few = jane.held_results[0]
+few = jane.held_results[0]
 print(few.value["patients"], "patients")
 few.refuse("fewer than twenty patients")
 try:
